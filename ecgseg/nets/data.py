@@ -1,0 +1,135 @@
+"""Crops rendered on the fly: the same index of the same epoch is the same crop, whoever renders it."""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ecgseg.layout import load_layout
+from ecgseg.ptb import load_folder, load_records
+from ecgseg.recording import Recording
+from ecgseg.render.crops import CropSize, render_crop
+from ecgseg.render.degrade import load_noise
+
+
+@dataclass
+class Mix:
+    """What is drawn: odds of noise levels and layouts, paper speeds (mm/s) and gains (mm/mV)."""
+
+    noise: dict[str, float]
+    layouts: dict[str, float]
+    speeds: dict[float, float] = field(default_factory=lambda: {25.0: 1.0})
+    gains: dict[float, float] = field(default_factory=lambda: {10.0: 1.0})
+
+
+def _choose(rng: np.random.Generator, odds: dict):
+    weights = np.array(list(odds.values()), float)
+    return list(odds)[rng.choice(len(odds), p=weights / weights.sum())]
+
+
+class CropDataset(Dataset):
+    """Map from an integer to a rendered crop; the integer and `seed` alone decide what is drawn."""
+
+    def __init__(self, recordings: list[Recording], mix: Mix, size: CropSize, seed: int, length: int):
+        if not recordings:
+            raise ValueError("no recordings to render from: check data.root and data.extra")
+        self.recordings, self.mix, self.size, self.seed, self.length = recordings, mix, size, seed, length
+        self.noise = {name: load_noise(name) for name in mix.noise}
+        self.layouts = {name: load_layout(name) for name in mix.layouts}
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        rng = np.random.default_rng([self.seed, index])
+        crop = render_crop(
+            self.recordings[rng.integers(len(self.recordings))],
+            self.layouts[_choose(rng, self.mix.layouts)],
+            self.noise[_choose(rng, self.mix.noise)],
+            rng,
+            self.size,
+            speed=float(_choose(rng, self.mix.speeds)),
+            gain=float(_choose(rng, self.mix.gains)),
+        )
+        return {
+            "image": torch.from_numpy(crop.image).permute(2, 0, 1),
+            "mask": torch.from_numpy(crop.mask),
+            "line": torch.from_numpy(crop.line),
+            # Page tiles have no middle: some crops are read without it, and then no strip is asked for.
+            "centred": torch.tensor(bool(rng.random() < 0.85)),
+        }
+
+
+class EpochSampler(Sampler):
+    """Indices of the current epoch, never repeated between epochs; Lightning calls `set_epoch`."""
+
+    def __init__(self, length: int):
+        self.length, self.epoch = length, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self):
+        first = self.epoch * self.length
+        return iter(range(first, first + self.length))
+
+
+def _single_threaded(_: int) -> None:
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+class CropData(LightningDataModule):
+    """Training and validation loaders over recordings split by patient."""
+
+    def __init__(
+        self,
+        mix: Mix,
+        val_mix: Mix,
+        size: CropSize,
+        root: str | None = None,
+        extra: tuple[str, ...] = (),
+        batch_size: int = 8,
+        steps_per_epoch: int = 200,
+        val_crops: int = 48,
+        seed: int = 0,
+        workers: int = 1,
+    ):
+        super().__init__()
+        self.mix, self.val_mix, self.size, self.root, self.extra = mix, val_mix, size, root, extra
+        self.batch_size, self.steps_per_epoch, self.val_crops = batch_size, steps_per_epoch, val_crops
+        self.seed, self.workers = seed, workers
+
+    def setup(self, stage: str | None = None) -> None:
+        recordings = load_records(self.root, "train")
+        for folder in self.extra:
+            recordings += load_folder(folder)
+        length = self.batch_size * self.steps_per_epoch
+        self.train_set = CropDataset(recordings, self.mix, self.size, self.seed, length)
+        # Far from every training index, so that the fixed validation set shares no random stream with it.
+        val_seed = self.seed + 1_000_003
+        self.val_set = CropDataset(load_records(self.root, "val"), self.val_mix, self.size, val_seed, self.val_crops)
+
+    def _loader(self, dataset: Dataset, sampler: Sampler | None) -> DataLoader:
+        return DataLoader(
+            dataset,
+            self.batch_size,
+            sampler=sampler,
+            num_workers=self.workers,
+            worker_init_fn=_single_threaded,
+            persistent_workers=False,  # the sampler's epoch must reach the workers' index stream
+            pin_memory=torch.cuda.is_available(),
+            prefetch_factor=4 if self.workers else None,
+        )
+
+    def train_dataloader(self) -> DataLoader:
+        return self._loader(self.train_set, EpochSampler(len(self.train_set)))
+
+    def val_dataloader(self) -> DataLoader:
+        return self._loader(self.val_set, None)

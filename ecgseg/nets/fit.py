@@ -1,0 +1,85 @@
+"""train(cfg): one training run from a composed config, apart from the command line."""
+
+from pathlib import Path
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from omegaconf import DictConfig, OmegaConf
+
+from ecgseg.nets.data import CropData, Mix
+from ecgseg.nets.stripnet import STRIDE, StripNet
+from ecgseg.nets.system import StripSystem
+from ecgseg.nets.weights import load_net, save_net
+from ecgseg.render.crops import CropSize
+
+_NET_KEYS = ("encoder", "decoder_channels")
+
+
+def build_data(cfg: DictConfig) -> CropData:
+    """Return the data module of a config; raises ValueError naming a bad size."""
+    data = cfg.data
+    for key in ("height", "width"):
+        if data[key] % STRIDE:
+            raise ValueError(f"data.{key}={data[key]}: it must be a multiple of {STRIDE}")
+    level = (cfg.get("noise") or {}).get("name")
+    plain = OmegaConf.to_container(data, resolve=True)
+    common = dict(layouts=plain["layouts"], speeds=plain["speeds"], gains=plain["gains"])
+    mix = Mix(noise={level: 1} if level else plain["noise"], **common)
+    val_mix = Mix(noise={level: 1} if level else plain["val_noise"], **common)
+    return CropData(
+        mix,
+        val_mix,
+        CropSize(data.height, data.width),
+        root=data.root,
+        extra=tuple(data.extra),
+        batch_size=data.batch_size,
+        steps_per_epoch=data.steps_per_epoch,
+        val_crops=data.val_crops,
+        seed=cfg.seed,
+        workers=data.workers,
+    )
+
+
+def build_system(cfg: DictConfig) -> StripSystem:
+    """Return the training system, from given weights where `init_weights` names some."""
+    model = OmegaConf.to_container(cfg.model, resolve=True)
+    shape = {k: model.pop(k) for k in _NET_KEYS}
+    net = load_net(cfg.init_weights)[0].train() if cfg.init_weights else StripNet(**shape)
+    return StripSystem(net.to(memory_format=torch.channels_last), **model)
+
+
+def build_trainer(cfg: DictConfig, folder: Path) -> lightning.Trainer:
+    """Return the Lightning trainer; precision `auto` is bf16 on CUDA and fp32 elsewhere."""
+    options = OmegaConf.to_container(cfg.trainer, resolve=True)
+    if options["precision"] == "auto":
+        options["precision"] = "bf16-mixed" if torch.cuda.is_available() else "32-true"
+    checkpoint = ModelCheckpoint(folder, "best-{step}", monitor="val/snr_db", mode="max", save_last=True)
+    return lightning.Trainer(
+        logger=CSVLogger(folder, "log", version=""),
+        callbacks=[checkpoint, LearningRateMonitor("step")],
+        use_distributed_sampler=False,
+        default_root_dir=folder,
+        **options,
+    )
+
+
+def train(cfg: DictConfig) -> tuple[dict[str, float], dict]:
+    """Run one training; returns the last logged metrics and the objects (trainer, system, data)."""
+    lightning.seed_everything(cfg.seed, workers=True, verbose=False)
+    folder = Path(cfg.run_dir)
+    data, system = build_data(cfg), build_system(cfg)
+    trainer = build_trainer(cfg, folder)
+    ckpt = cfg.ckpt_path
+    if ckpt == "last":
+        ckpt = str(folder / "last.ckpt") if (folder / "last.ckpt").is_file() else None
+    elif ckpt and not Path(ckpt).is_file():
+        raise ValueError(f"ckpt_path={ckpt}: there is no such file")
+    # A checkpoint is a pickle: weights_only keeps a stranger's file from running code.
+    trainer.fit(system, data, ckpt_path=ckpt, weights_only=True)
+    metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
+    if cfg.export and trainer.is_global_zero:
+        info = {"steps": trainer.global_step, "metrics": metrics, "seed": cfg.seed}
+        save_net(system.net, cfg.export, info)
+    return metrics, {"trainer": trainer, "system": system, "data": data}

@@ -1,0 +1,62 @@
+"""Weights files: half-precision safetensors with the network's shape and a checksum in a file beside them."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ecgseg.errors import WeightsError
+from ecgseg.paths import WEIGHTS
+
+DEFAULT = WEIGHTS / "stripnet.safetensors"
+
+
+def sha256(path: Path) -> str:
+    """Return the hex SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def save_net(net: torch.nn.Module, path: Path | str, info: dict | None = None) -> str:
+    """Write a network's weights in half precision; returns the SHA-256, also written to <path>.sha256."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = {k: v.detach().cpu().half() if v.is_floating_point() else v.cpu() for k, v in net.state_dict().items()}
+    state = {k: v.contiguous().clone() for k, v in state.items()}
+    metadata = {"config": json.dumps(net.config), "info": json.dumps(info or {})}
+    save_file(state, path, metadata)
+    digest = sha256(path)
+    Path(f"{path}.sha256").write_text(f"{digest}  {path.name}\n")
+    return digest
+
+
+def load_net(path: Path | str | None = None, device: str = "cpu") -> tuple[torch.nn.Module, dict]:
+    """Load a StripNet in evaluation mode; returns it and {sha256, file, config, info}.
+
+    path None loads the shipped weights. A <path>.sha256 beside the file is checked. Only safetensors files
+    are read: nothing in a weights file is ever executed. Raises WeightsError.
+    """
+    from ecgseg.nets.stripnet import StripNet
+
+    path = DEFAULT if path in (None, "default") else Path(path)
+    if not path.is_file():
+        raise WeightsError(f"no weights at {path}: give a .safetensors file, or train one with train.py export=…")
+    if path.suffix != ".safetensors":
+        raise WeightsError(f"{path.name}: only .safetensors weights are read, since other formats can run code")
+    digest = sha256(path)
+    beside = Path(f"{path}.sha256")
+    if beside.is_file() and beside.read_text().split()[0] != digest:
+        raise WeightsError(f"{path.name} does not match its .sha256 file: it is damaged, fetch it again")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            state = {k: file.get_tensor(k) for k in file.keys()}
+        config = json.loads(metadata["config"])
+        net = StripNet(**config)
+        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise WeightsError(f"{path.name} holds no ecgseg network: {error}") from error
+    net = net.to(device=device, memory_format=torch.channels_last).eval()
+    return net, {"file": path.name, "sha256": digest, "config": config, "info": json.loads(metadata["info"])}

@@ -1,0 +1,149 @@
+"""Scene → pixels: antialiased ink drawn to a fraction of a pixel, on paper with a grid."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from PIL import ImageFont
+
+from ecgseg.render.scene import Scene, Style, Text
+
+_SHIFT = 8  # fractional bits of cv2's drawing coordinates
+# Fonts of the matplotlib wheel (DejaVu, STIX, Computer Modern), less the symbol-only ones.
+_FONTS = sorted(
+    p
+    for p in (Path(matplotlib.get_data_path()) / "fonts" / "ttf").glob("*.ttf")
+    if p.name.startswith(("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmr10", "cmss10", "cmtt10"))
+    and "Display" not in p.name
+)
+
+
+def draw_polylines(canvas: np.ndarray, polylines: list[np.ndarray], width: float, oversample: int) -> None:
+    """Add polylines of one width to a coverage canvas in place.
+
+    canvas: (H·oversample, W·oversample) uint8. Points (n, 2) and width are in final pixels, centres at
+    integer coordinates.
+    """
+    scale = oversample * (1 << _SHIFT)
+    offset = (oversample - 1) / 2 * (1 << _SHIFT)
+    fixed = [np.round(p * scale + offset).astype(np.int32).reshape(-1, 1, 2) for p in polylines if len(p) > 1]
+    if fixed:
+        thickness = max(1, round(width * oversample))
+        cv2.polylines(canvas, fixed, False, 255, thickness, cv2.LINE_AA, _SHIFT)
+
+
+def coverage(polylines: list[np.ndarray], width: float, shape: tuple[int, int], oversample: int = 3) -> np.ndarray:
+    """Return the share (H, W) float32 of each pixel that polylines `width` pixels wide cover."""
+    h, w = shape
+    canvas = np.zeros((h * oversample, w * oversample), np.uint8)
+    draw_polylines(canvas, polylines, width, oversample)
+    if oversample > 1:
+        canvas = cv2.resize(canvas, (w, h), interpolation=cv2.INTER_AREA)
+    return canvas.astype(np.float32) / 255
+
+
+def _line_coverage(position: np.ndarray, period: float, width: float, pixel: float) -> np.ndarray:
+    """Return the coverage of one-dimensional pixels at `position` (mm) by lines every `period` mm."""
+    distance = np.abs((position + period / 2) % period - period / 2)
+    return np.clip((width / 2 - distance) / pixel + 0.5, 0, min(1.0, width / pixel)).astype(np.float32)
+
+
+def _grid_layer(style: Style, x: np.ndarray, y: np.ndarray, pixel: float, period: float, width: float) -> np.ndarray:
+    """Return the coverage (H, W) of one family of grid lines, dashed if the style says so."""
+    vertical = _line_coverage(x - style.grid_x, period, width, pixel)
+    horizontal = _line_coverage(y - style.grid_y, period, width, pixel)
+    if style.dash_mm:
+        on_x = ((x / style.dash_mm) % 1 < style.dash_duty).astype(np.float32)
+        on_y = ((y / style.dash_mm) % 1 < style.dash_duty).astype(np.float32)
+        return np.maximum(vertical[None] * on_y[:, None], horizontal[:, None] * on_x[None])
+    return np.maximum(vertical[None], horizontal[:, None])
+
+
+def paint_paper(style: Style, origin: tuple[float, float], px_per_mm: float, shape: tuple[int, int]) -> np.ndarray:
+    """Return paper with its grid as (H, W, 3) float32 in 0..1; pixel (0, 0) is centred at `origin` mm."""
+    h, w = shape
+    pixel = 1.0 / px_per_mm
+    x = origin[0] + np.arange(w) * pixel
+    y = origin[1] + np.arange(h) * pixel
+    image = np.empty((h, w, 3), np.float32)
+    image[:] = style.paper
+    if style.grid in ("full", "minor"):
+        cover = _grid_layer(style, x, y, pixel, 1.0, style.minor_width) * style.minor_strength
+        blend(image, cover, style.minor_color)
+    if style.grid in ("full", "major"):
+        cover = _grid_layer(style, x, y, pixel, 5.0, style.major_width) * style.major_strength
+        blend(image, cover, style.major_color)
+    return image
+
+
+def blend(image: np.ndarray, cover: np.ndarray, color: np.ndarray) -> None:
+    """Lay ink of one colour over the image in place; cover (H, W) in 0..1."""
+    for c in range(3):
+        image[..., c] += cover * (np.float32(color[c]) - image[..., c])
+
+
+@lru_cache(maxsize=4096)
+def _glyphs(text: str, font: int, size: int) -> tuple[np.ndarray, int]:
+    """Return the text's coverage (h, w) float32 and its rise above the baseline in pixels."""
+    face = ImageFont.truetype(str(_FONTS[font % len(_FONTS)]), size)
+    mask, (_, top) = face.getmask2(text, mode="L", anchor="ls")
+    w, h = mask.size
+    return np.asarray(mask, np.float32).reshape(h, w) / 255, -top
+
+
+def _text_layer(texts: list[Text], origin: tuple[float, float], px_per_mm: float, cover: np.ndarray) -> None:
+    """Draw the texts that fall into the window on the coverage layer in place."""
+    h, w = cover.shape
+    for item in texts:
+        size = max(5, round(item.height * px_per_mm))
+        x = round((item.x - origin[0]) * px_per_mm)
+        y = round((item.y - origin[1]) * px_per_mm)
+        if x > w or y < -size or y > h + 2 * size or x + size * len(item.text) < 0:
+            continue
+        bitmap, rise = _glyphs(item.text, item.font, size)
+        y -= rise
+        y0, x0 = max(0, y), max(0, x)
+        y1, x1 = min(h, y + bitmap.shape[0]), min(w, x + bitmap.shape[1])
+        if y1 > y0 and x1 > x0:
+            part = bitmap[y0 - y : y1 - y, x0 - x : x1 - x]
+            np.maximum(cover[y0:y1, x0:x1], part, out=cover[y0:y1, x0:x1])
+
+
+def _inside(points: np.ndarray, shape: tuple[int, int], margin: float) -> np.ndarray | None:
+    """Return the part of an x-ordered polyline near the window, or None if it stays outside."""
+    h, w = shape
+    if points[:, 1].max() < -margin or points[:, 1].min() > h + margin:
+        return None
+    near = np.flatnonzero((points[:, 0] > -margin) & (points[:, 0] < w + margin))
+    if len(near) == 0:
+        return None
+    return points[max(0, near[0] - 1) : near[-1] + 2]
+
+
+def rasterize(
+    scene: Scene, origin: tuple[float, float], px_per_mm: float, shape: tuple[int, int], oversample: int = 3
+) -> np.ndarray:
+    """Draw a window of the scene: (H, W, 3) float32 RGB in 0..1, pixel (0, 0) centred at `origin` mm."""
+    style = scene.style
+    image = paint_paper(style, origin, px_per_mm, shape)
+
+    def window(points: np.ndarray) -> np.ndarray | None:
+        return _inside((points - origin) * px_per_mm, shape, 4 * px_per_mm)
+
+    texts = np.zeros(shape, np.float32)
+    _text_layer(scene.texts, origin, px_per_mm, texts)
+    by_width: dict[float, list[np.ndarray]] = {}
+    for points, width in scene.lines:
+        part = window(points)
+        if part is not None:
+            by_width.setdefault(width, []).append(part)
+    for width, parts in by_width.items():
+        np.maximum(texts, coverage(parts, width * px_per_mm, shape, oversample), out=texts)
+    if texts.any():
+        blend(image, texts, style.text_color)
+    parts = [p for p in (window(t.points) for t in scene.traces) if p is not None]
+    if parts:
+        blend(image, coverage(parts, style.trace_width * px_per_mm, shape, oversample), style.trace_color)
+    return image

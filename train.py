@@ -1,0 +1,29 @@
+"""Train the strip network: python train.py [key=value …]; -m noise=none,light,medium,heavy sweeps."""
+
+import os
+import sys
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve the renderer on few cores
+
+import hydra
+from omegaconf import DictConfig
+
+from ecgseg.errors import EcgsegError
+from ecgseg.paths import CONFIGS
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
+def main(cfg: DictConfig) -> float:
+    from ecgseg.nets.fit import train
+    from ecgseg.nets.sweep import record_run
+
+    try:
+        metrics, _ = train(cfg)
+    except (EcgsegError, ValueError) as error:
+        sys.exit(f"train.py: {error}")
+    record_run(cfg, metrics)
+    return metrics.get("val/snr_db", float("nan"))
+
+
+if __name__ == "__main__":
+    main()
