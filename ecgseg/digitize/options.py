@@ -1,0 +1,56 @@
+"""The options of digitizing: defaults from configs/digitize/default.yaml, values checked before any work."""
+
+from dataclasses import dataclass, fields
+from numbers import Real
+
+import yaml
+
+from ecgseg.errors import EcgsegError
+from ecgseg.layout import layout_names
+from ecgseg.paths import CONFIGS
+
+METHODS = ("network", "classic")
+
+
+class OptionError(EcgsegError):
+    """An option has an unknown name or a value that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a page is digitized; units and the reason for each default are in configs/digitize/default.yaml."""
+
+    speed: float
+    gain: float
+    layout: str | None
+    px_per_mm: float | None
+    fs: float
+    method: str
+    max_pixels: int
+    weights: str | None
+    device: str | None
+
+    def __post_init__(self):
+        for key in ("speed", "gain", "px_per_mm", "fs", "max_pixels"):
+            value = getattr(self, key)
+            if value is None and key == "px_per_mm":
+                continue
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < float("inf"):
+                raise OptionError(f"digitize.{key} is {value!r}; give a number above 0")
+        if self.method not in METHODS:
+            raise OptionError(f"digitize.method is {self.method!r}; the choices are {', '.join(METHODS)}")
+        if self.layout is not None and self.layout not in layout_names():
+            raise OptionError(
+                f"digitize.layout is {self.layout!r}; the choices are {', '.join(layout_names())}, "
+                "or null to have it recognised"
+            )
+
+
+def load_options(**changes) -> Options:
+    """Return the defaults with `changes` applied; an unknown key is an OptionError that names the choices."""
+    names = [f.name for f in fields(Options)]
+    for key in changes:
+        if key not in names:
+            raise OptionError(f"unknown option digitize.{key}; the choices are {', '.join(names)}")
+    defaults = yaml.safe_load((CONFIGS / "digitize" / "default.yaml").read_text(encoding="utf-8"))
+    return Options(**{**defaults, **changes})

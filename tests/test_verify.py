@@ -1,0 +1,55 @@
+"""Warnings come where a recording breaks what every 12-lead ECG obeys, and only there."""
+
+import numpy as np
+import pytest
+
+from ecgseg.digitize.verify import IDENTITIES, identity_residual, lead_quality, verify
+from ecgseg.layout import LEADS
+from ecgseg.recording import Recording
+
+
+@pytest.fixture
+def recording():
+    """Ten seconds of twelve leads that obey Einthoven and Goldberger, all printed over the whole time."""
+    t = np.arange(5000) / 500
+    one, two = np.exp(-(((t % 1) - 0.4) ** 2) / 2e-4), 1.4 * np.exp(-(((t % 1) - 0.41) ** 2) / 3e-4)
+    three = two - one
+    limb = [one, two, three, -(one + two) / 2, (one - three) / 2, (two + three) / 2]
+    signal = np.array([*limb, *[k * one for k in (-1, -0.5, 0.3, 1, 1.2, 1)]], np.float32)
+    windows = dict.fromkeys(LEADS, (0.0, 10.0))
+    return Recording("x", signal, 500.0, confidence=np.ones_like(signal), windows=windows)
+
+
+def test_a_sound_recording_has_no_warning_even_with_noise_and_own_zeros(recording):
+    rng = np.random.default_rng(1)
+    recording.signal += rng.normal(0, 0.03, recording.signal.shape) + rng.normal(0, 0.2, (12, 1))
+    assert verify(recording) == []
+    assert all(q == pytest.approx(1) for q in lead_quality(recording).values())
+
+
+def test_residual_is_the_rms_of_the_sum(recording):
+    recording.signal[0] += 0.3 * np.sin(2 * np.pi * np.arange(5000) / 500)
+    rms, _ = identity_residual(recording, IDENTITIES["II = I + III"])
+    assert rms == pytest.approx(0.3 / np.sqrt(2), rel=0.1)
+
+
+def test_swapped_leads_are_noticed(recording):
+    recording.signal[[0, 1]] = recording.signal[[1, 0]]
+    assert any("II = I + III does not hold" in w for w in verify(recording))
+
+
+def test_missing_partial_and_doubtful_leads_are_named(recording):
+    recording.signal[6] = np.nan
+    recording.signal[7, 2500:] = np.nan
+    recording.confidence[8] = 0.3
+    warnings = verify(recording)
+    assert "no trace found for V1" in warnings
+    assert any(w.startswith("V2: only 50% of its strip") for w in warnings)
+    assert any(w.startswith("V3: read with low confidence (0.30)") for w in warnings)
+    assert lead_quality(recording)["V1"] == 0
+
+
+def test_leads_of_different_times_are_not_compared(recording):
+    recording.signal[0, 1000:] = np.nan
+    recording.signal[1, :1000] = np.nan
+    assert identity_residual(recording, IDENTITIES["II = I + III"]) is None
