@@ -186,9 +186,7 @@ def _list(root) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ecgseg.ptb", description="The PTB Diagnostic ECG Database."
-    )
+    parser = argparse.ArgumentParser(prog="python -m ecgseg.ptb", description="The PTB Diagnostic ECG Database.")
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="print the records, their split and diagnosis")
     listing.add_argument("root", nargs="?", help="folder with patientNNN/ (default: the embedded excerpts)")
