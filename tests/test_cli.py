@@ -50,6 +50,7 @@ def test_one_picture_gives_all_files(tmp_path, capsys):
     assert sorted(p.name for p in out.iterdir()) == ["a.csv", "a.dat", "a.hea", "a.json", "a.overlay.png"]
     about = json.loads((out / "a.json").read_text())
     assert about["seconds"] > 0 and about["cpu_s"] >= 0 and about["peak_rss_mb"] > 10
+    assert about["length_s"] == 10
     back = read_csv(out / "a.csv")
     np.testing.assert_allclose(back.lead("V3"), fake_reading("a").recording.lead("V3"), atol=1e-3)
     printed = capsys.readouterr().out
@@ -77,7 +78,7 @@ def test_folder_is_read_once_and_without_earlier_overlays(tmp_path):
     for name in ("b.PNG", "a.jpg", "a.overlay.png"):
         picture(tmp_path / name)
     digitizer = FakeDigitizer()
-    assert go([tmp_path, tmp_path / "a.jpg"], tmp_path, digitizer=digitizer) == 0
+    assert go([tmp_path, tmp_path / "a.jpg"], tmp_path, digitizer=digitizer, overwrite=True) == 0
     assert digitizer.seen == ["a.jpg", "b.PNG"]
 
 

@@ -141,14 +141,14 @@ def digitize_one(job: Job, out: Path, digitizer) -> dict:
         "peak_rss_mb": peak_rss_mb(),
     }
     _add_to_json(out / f"{job.name}.json", cost)
-    quality = [q for q in recording.quality.values()]
+    quality = list(recording.quality.values())
     return {
         "layout": recording.provenance["layout"]["name"],
         "px/mm": f"{recording.provenance['scale']['px_per_mm_x']:.2f}",
         "leads": sum(q > 0 for q in quality),
         "quality": f"{sum(quality) / max(len(quality), 1):.2f}",
         "seconds": f"{seconds:.1f}",
-        "warnings": list(recording.warnings),
+        "warnings": recording.warnings,
     }
 
 

@@ -1,0 +1,134 @@
+"""A picture through the whole digitizer, with a stand-in for the network that simply sees dark ink."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch")
+
+from ecgseg.digitize.digitizer import Digitizer  # noqa: E402
+from ecgseg.digitize.options import OptionError, load_options  # noqa: E402
+from ecgseg.errors import EcgsegError, GridError, LayoutError, WeightsError  # noqa: E402
+from ecgseg.layout import LEADS  # noqa: E402
+from ecgseg.ptb import load_records  # noqa: E402
+from ecgseg.render.page import render_page  # noqa: E402
+from ecgseg.render.scene import sample_style  # noqa: E402
+
+
+class DarkInk(torch.nn.Module):
+    """Marks what is dark in all three colours, and in each column the ink nearest to the crop's middle."""
+
+    def __init__(self):
+        super().__init__()
+        self.device = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, image, centred=None):
+        ink = (0.6 - image.amax(dim=1, keepdim=True)) * 40
+        middle = (torch.arange(image.shape[2]) - (image.shape[2] - 1) / 2).abs()[None, None, :, None]
+        line = torch.nn.functional.interpolate(ink.clamp(-20, 4), scale_factor=(1, 4)) * 2 - 0.05 * middle
+        return {"mask": torch.cat([ink, ink], dim=1), "line": line}
+
+
+def stand_in(**options) -> Digitizer:
+    return Digitizer(DarkInk(), load_options(**options), "cpu", {"sha256": "0" * 64})
+
+
+@pytest.fixture(scope="module")
+def page():
+    """A skewed page of an embedded record, black ink on a red grid, at 7 px/mm."""
+    recording = next(r for r in load_records(split="val") if r.name == "s0462_re")
+    red, black = np.array([0.9, 0.35, 0.35]), np.zeros(3)
+    style = replace(
+        sample_style(np.random.default_rng(0)),
+        paper=np.ones(3),
+        grid="full",
+        minor_color=red,
+        major_color=red,
+        minor_strength=0.4,
+        major_strength=0.9,
+        trace_color=black,
+        trace_width=0.35,
+        pulse="left",
+        separator="none",
+        names="none",
+        dash_mm=0.0,
+        header=False,
+    )
+    return render_page(recording, "3x4_1r", "none", rng=3, px_per_mm=7.0, skew_deg=0.6, style=style)
+
+
+def agreement(recording, printed, lead):
+    """Correlation of a lead with the truth over the samples that both have."""
+    read, true = recording.lead(lead), printed.resample(recording.fs).lead(lead)
+    n = min(len(read), len(true))
+    both = np.isfinite(read[:n]) & np.isfinite(true[:n])
+    assert both.sum() > 0.8 * np.isfinite(true).sum()
+    return np.corrcoef(read[:n][both], true[:n][both])[0, 1]
+
+
+def test_a_page_becomes_a_recording_in_mv_and_seconds(page):
+    recording = stand_in()(page.image)
+    assert recording.leads == LEADS and recording.fs == 500 and recording.signal.shape == (12, 5000)
+    assert np.isfinite(recording.lead("II")).mean() > 0.95
+    assert np.isfinite(recording.lead("V1")).mean() == pytest.approx(0.25, abs=0.02)
+    assert np.median([agreement(recording, page.printed, lead) for lead in LEADS]) > 0.85
+    about = recording.provenance
+    assert about["scale"]["px_per_mm_x"] == pytest.approx(7.0, rel=0.002)
+    assert about["scale"]["how"] == "measured from the grid"
+    assert (about["layout"]["name"], about["speed_mm_s"], about["gain_mm_mv"]) == ("3x4_1r", 25.0, 10.0)
+    assert about["weights"]["sha256"] and about["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert set(about["step_seconds"]) == {"read", "grid", "flatten", "mask", "locate", "trace", "assemble"}
+    assert set(recording.quality) == set(LEADS)
+
+
+def test_speed_and_gain_scale_time_and_voltage(page):
+    usual = stand_in()(page.image)
+    half = stand_in(gain=5.0)(page.image)
+    a, b = (np.nanmax(r.lead("II")) - np.nanmin(r.lead("II")) for r in (usual, half))
+    assert b == pytest.approx(2 * a, rel=0.02)
+    assert half.provenance["gain_mm_mv"] == 5.0
+
+
+def test_a_file_is_read_and_named(page, tmp_path):
+    Image.fromarray(page.image).save(tmp_path / "scan one.png")
+    reading = stand_in(fs=250).read(tmp_path / "scan one.png")
+    assert reading.recording.name == "scan one" and reading.recording.fs == 250
+    assert len(reading.traces) == len(reading.located.strips) == 13
+    assert reading.flat.px_per_mm == 8.0
+
+
+def test_classic_method_uses_the_classic_extractor(page):
+    recording = stand_in(method="classic")(page.image)
+    assert recording.provenance["method"] == "classic"
+    assert agreement(recording, page.printed, "II") > 0.5
+
+
+def test_pictures_of_something_else_are_refused():
+    y, x = np.mgrid[:900, :1200]
+    clouds = (127 + 60 * np.sin(x / 97) + 60 * np.cos(y / 71 + x / 190))[..., None] + np.zeros(3)
+    noisy = np.clip(clouds + np.random.default_rng(0).normal(0, 12, clouds.shape), 0, 255).astype(np.uint8)
+    with pytest.raises(GridError, match="no grid found"):
+        stand_in()(noisy)
+    with pytest.raises(LayoutError):
+        stand_in(px_per_mm=8.0)(np.full((900, 1200, 3), 255, np.uint8))
+
+
+def test_arrays_of_the_wrong_kind_are_refused():
+    with pytest.raises(ValueError, match="uint8"):
+        stand_in()(np.zeros((100, 100, 3)))
+    with pytest.raises(ValueError, match="uint8"):
+        stand_in()(np.zeros((100, 100, 4), np.uint8))
+
+
+def test_from_pretrained_checks_options_device_and_weights(tmp_path):
+    with pytest.raises(OptionError, match="the choices are speed"):
+        Digitizer.from_pretrained(sped=50)
+    with pytest.raises(OptionError, match=r"digitize\.device is 'toaster'"):
+        Digitizer.from_pretrained(device="toaster")
+    with pytest.raises(WeightsError):
+        Digitizer.from_pretrained(weights=tmp_path / "missing.safetensors")
+    (tmp_path / "not.safetensors").write_bytes(b"nothing of the kind")
+    with pytest.raises(EcgsegError, match=r"not\.safetensors"):
+        Digitizer.from_pretrained(weights=tmp_path / "not.safetensors")
