@@ -6,25 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, signal
 
+from ecgseg.alignment import MIN_SAMPLES, PrintedLead, align, place
+
 SNR_CAP = 384.0  # ratio at which the PhysioNet digitization challenge stops rewarding a page: 25.84 dB
 _MAX_RATIO = 1e9  # a perfect reading is reported as 90 dB, not as infinity
-_MIN_SAMPLES = 8  # fewer finite samples than this cannot be placed in time: the lead counts as missing
 _CONSTANT_MV = 1e-12  # a span below this is rounding error, not a signal
 _FOUND_COVERAGE = 0.5  # share of a printed window that must be read for the lead to count as found
-
-
-@dataclass(frozen=True)
-class PrintedLead:
-    """The truth of one lead: `signal` (n,) in mV at `fs` Hz, finite, printed from second `t0` of the page on."""
-
-    lead: str
-    signal: np.ndarray
-    fs: float
-    t0: float = 0.0
-
-    @property
-    def t1(self) -> float:
-        return self.t0 + len(self.signal) / self.fs
 
 
 @dataclass(frozen=True)
@@ -91,7 +78,7 @@ def snr_db(ref: np.ndarray, est: np.ndarray) -> float:
 
 
 def pearson_r(ref: np.ndarray, est: np.ndarray) -> float:
-    """Return Pearson's correlation of two (n,) signals over samples finite in both; NaN if one is constant."""
+    """Return Pearson's correlation of two (n,) signals over samples finite in both; NaN if constant."""
     a, b = finite_pairs(ref, est)
     if a.size < 2:
         return np.nan
@@ -133,8 +120,7 @@ def max_cross_correlation(a: np.ndarray, b: np.ndarray, max_lag: int | None = No
     c = signal.correlate(a, b, mode="full")
     lags = signal.correlation_lags(a.size, b.size, mode="full")
     return float(
-        c[np.abs(lags) <= (a.size + b.size if max_lag is None else max_lag)].max()
-        / np.sqrt((a @ a) * (b @ b))
+        c[np.abs(lags) <= (a.size + b.size if max_lag is None else max_lag)].max() / np.sqrt((a @ a) * (b @ b))
     )
 
 
@@ -147,71 +133,25 @@ def dtw_distance(a: np.ndarray, b: np.ndarray, band: int | None = None) -> float
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     n, m = a.size, b.size
     if not (n and m and np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError(
-            "dtw_distance needs two signals that are not empty and have no NaN; drop the gaps first"
-        )
+        raise ValueError("dtw_distance needs two signals that are not empty and have no NaN; drop the gaps first")
     width = max(n, m) if band is None else max(band, abs(n - m))
     # last[i + 1] is the cost of cell (i, d - 1 - i) of the last diagonal, before[i + 1] of the one before.
-    last, before = np.full(n + 1, np.inf), np.full(n + 1, np.inf)
+    last, before, now = (np.full(n + 2, np.inf) for _ in range(3))
     before[0] = 0.0  # the virtual cell (-1, -1) that the path starts from
     for d in range(n + m - 1):
         lo = max(0, d - m + 1, (d - width + 1) // 2)
         hi = min(n - 1, d, (d + width) // 2) + 1
-        now = np.full(n + 1, np.inf)
         if lo < hi:
             cost = np.abs(a[lo:hi] - b[d - hi + 1 : d - lo + 1][::-1])
             step = np.minimum(last[lo:hi], last[lo + 1 : hi + 1])
             now[lo + 1 : hi + 1] = cost + np.minimum(step, before[lo:hi])
-        last, before = now, last
+        # The buffers are used in turn; what the next two diagonals read beside this one must not be stale.
+        now[lo], now[hi + 1] = np.inf, np.inf
+        last, before, now = now, last, before
     return float(last[n])
 
 
-def place(est: np.ndarray, fs: float, printed: PrintedLead, pad: int = 0) -> np.ndarray | None:
-    """Return a reading (n,) at `fs`, page time from 0, on the truth's samples with `pad` more at each end.
-
-    Linear interpolation; NaN outside what was read and inside gaps, except that a sample next to a finite one
-    is bridged (else resampling would widen every gap). A reading that overlaps the printed window by less
-    than half of the shorter of both was not written on the page's time line: it is moved to the window's
-    start. None if fewer than 8 samples are finite.
-    """
-    est = np.asarray(est, np.float64)
-    finite = np.isfinite(est)
-    index = np.flatnonzero(finite)
-    if index.size < _MIN_SAMPLES:
-        return None
-    begin, end = index[0] / fs, (index[-1] + 1) / fs
-    overlap = min(end, printed.t1) - max(begin, printed.t0)
-    move = 0.0 if overlap >= 0.5 * min(end - begin, printed.t1 - printed.t0) else printed.t0 - begin
-    at = (printed.t0 - move + np.arange(-pad, len(printed.signal) + pad) / printed.fs) * fs
-    at = np.round(at, 6)  # else rounding error pushes the last sample of the page just outside the reading
-    values = np.interp(at, index, est[index], left=np.nan, right=np.nan)
-    bridged = ndimage.binary_dilation(finite, np.ones(3, bool))
-    nearest = np.clip(np.rint(at).astype(int), 0, est.size - 1)
-    return np.where(bridged[nearest], values, np.nan)
-
-
-def align(ref: np.ndarray, padded: np.ndarray) -> tuple[np.ndarray, int, float]:
-    """Return a reading shifted in time and height onto `ref` (n,), the samples it was late, the mV added.
-
-    `ref` (n,), `padded` (n + 2 pad,) on the same samples. The time shift maximises the cross-correlation of
-    the mean-removed signals within ±pad (the smallest such shift on a tie), the vertical shift is the least
-    squares one: the mean difference over finite samples (both as in the PhysioNet digitization challenge).
-    """
-    n = len(ref)
-    pad = (len(padded) - n) // 2
-    centred = np.nan_to_num(padded - np.nanmean(padded))
-    c = np.correlate(centred, ref - ref.mean(), mode="valid")
-    ties = np.flatnonzero(c >= c.max() - 1e-12 * abs(c.max())) - pad
-    shift = int(ties[np.abs(ties).argmin()])
-    moved = padded[pad + shift : pad + shift + n]
-    error = ref - moved
-    offset = float(np.nanmean(error)) if np.isfinite(error).any() else np.nan
-    return moved + offset, shift, offset
-
-
-def score_lead(
-    printed: PrintedLead, est: np.ndarray | None, fs: float, max_shift_s: float = 0.2
-) -> LeadScore:
+def score_lead(printed: PrintedLead, est: np.ndarray | None, fs: float, max_shift_s: float = 0.2) -> LeadScore:
     """Return the score of one lead's reading `est` (n,) in mV at `fs` Hz from page time 0 (None: missing).
 
     Samples that were not read count as 0 mV. A missing lead counts as a flat line at the truth's mean.
@@ -221,7 +161,7 @@ def score_lead(
     missing = LeadScore(printed.lead, power, float(((ref - ref.mean()) ** 2).sum()))
     pad = int(max_shift_s * printed.fs + 1e-9)
     padded = None if est is None else place(est, fs, printed, pad)
-    if padded is None or np.isfinite(padded).sum() < _MIN_SAMPLES:
+    if padded is None or np.isfinite(padded).sum() < MIN_SAMPLES:
         return missing
     aligned, shift, offset = align(ref, padded)
     if not np.isfinite(aligned).any():
@@ -251,9 +191,7 @@ def score_page(
     return PageScore(tuple(score_lead(p, reading.get(p.lead), fs, max_shift_s) for p in printed))
 
 
-def summary(
-    ratios: Sequence[float], failed: Sequence[bool] | None = None, cap: float | None = SNR_CAP
-) -> dict:
+def summary(ratios: Sequence[float], failed: Sequence[bool] | None = None, cap: float | None = SNR_CAP) -> dict:
     """Return n, score, mean, median, p10 (dB) and failed (share) over the pages' power ratios.
 
     `score` is the challenge's 10 log10(mean of min(ratio, cap)), which one good page can carry; mean, median
@@ -280,9 +218,7 @@ def ssim(a: np.ndarray, b: np.ndarray, data_range: float | None = None) -> float
     `data_range` is the span of the values: 255 for integer images and 1 for float ones unless given.
     """
     if a.ndim != 2 or a.shape != b.shape or min(a.shape) < 11:
-        raise ValueError(
-            f"ssim needs two grey images of one size, at least 11×11; got {a.shape} and {b.shape}"
-        )
+        raise ValueError(f"ssim needs two grey images of one size, at least 11×11; got {a.shape} and {b.shape}")
     if data_range is None:
         data_range = 255.0 if np.issubdtype(a.dtype, np.integer) else 1.0
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2

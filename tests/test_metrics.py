@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgseg import metrics as m
+from ecgseg.alignment import place
 
 WINDOWS = {"I": (0.0, 2.5), "II": (0.0, 10.0), "V1": (5.0, 7.5), "V6": (7.5, 10.0)}
 
@@ -127,10 +128,10 @@ def test_flat_truth_has_no_snr_and_an_empty_page_is_refused():
 def test_single_gaps_are_bridged_and_longer_ones_keep_their_inside():
     y = np.arange(20.0)
     y[5], y[10:14] = np.nan, np.nan
-    placed = m.place(y, 100, m.PrintedLead("I", np.zeros(20), 100))
+    placed = place(y, 100, m.PrintedLead("I", np.zeros(20), 100))
     assert np.flatnonzero(np.isnan(placed)).tolist() == [11, 12]
     assert placed[5] == 5
-    assert m.place(y[:8], 100, m.PrintedLead("I", np.zeros(20), 100)) is None  # 7 finite samples
+    assert place(y[:8], 100, m.PrintedLead("I", np.zeros(20), 100)) is None  # 7 finite samples
 
 
 def test_snr_by_hand():
