@@ -9,7 +9,7 @@ from ecgseg.layout import Layout
 from ecgseg.recording import Recording
 from ecgseg.render.degrade import degrade
 from ecgseg.render.page import apply, compose, rotation
-from ecgseg.render.raster import coverage, rasterize
+from ecgseg.render.raster import rasterize, traces_coverage
 from ecgseg.render.scene import Scene, build_scene, sample_style
 
 SUBCOLUMNS = 4  # positions per pixel column: 32 per mm at 8 px/mm, 800 per second at 25 mm/s
@@ -131,5 +131,5 @@ def render_crop(
     polylines = [apply(matrix, t.points) for t in scene.traces]
     own = [p for p, t in zip(polylines, scene.traces, strict=True) if t.strip.row == row]
     shape = (size.height, size.width)
-    mask = np.stack([coverage(polylines, 2.0, shape, 2), coverage(own, 2.0, shape, 2)])
+    mask = np.stack([traces_coverage(polylines, 2.0, shape), traces_coverage(own, 2.0, shape)])
     return Crop(image, np.rint(mask * 255).astype(np.uint8), row_line(own, size.width))

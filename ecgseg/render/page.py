@@ -8,7 +8,7 @@ import numpy as np
 from ecgseg.layout import LEADS, Layout, Strip, load_layout
 from ecgseg.recording import Recording
 from ecgseg.render.degrade import degrade, load_noise
-from ecgseg.render.raster import coverage, rasterize
+from ecgseg.render.raster import rasterize, traces_coverage
 from ecgseg.render.scene import Scene, Style, build_scene, sample_style
 
 
@@ -95,7 +95,7 @@ def render_page(
         image = cv2.warpAffine(image, turn, (w, h), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         matrix = compose(turn, matrix)
     points = [apply(matrix, t.points) for t in scene.traces]
-    mask = np.rint(coverage(points, 2.0, (h, w)) * 255).astype(np.uint8)
+    mask = np.rint(traces_coverage(points, 2.0, (h, w)) * 255).astype(np.uint8)
     baselines = [float(apply(matrix, np.array([[t.x0, t.baseline]]))[0, 1]) for t in scene.traces]
     image = degrade(image, effects, rng)
     strips = [t.strip for t in scene.traces]
