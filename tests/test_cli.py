@@ -145,9 +145,7 @@ def test_a_file_with_an_equals_sign_is_a_file(tmp_path, monkeypatch):
         ("digitize.gain=[1", "digitize.gain=[1"),
     ],
 )
-def test_a_bad_option_names_key_and_choices_before_any_work(
-    override, expected, tmp_path, monkeypatch, capsys
-):
+def test_a_bad_option_names_key_and_choices_before_any_work(override, expected, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     picture(tmp_path / "a.png")
     assert cli.main(["a.png", override]) == 2

@@ -107,13 +107,9 @@ def check_outputs(job: Job, out: Path, protected: set[Path], overwrite: bool) ->
     existing = [p for p in (out / f"{job.name}{suffix}" for suffix in OUTPUTS) if p.exists()]
     for path in existing:
         if path.resolve() in protected:
-            raise OutputError(
-                f"{path} is itself an input and would be overwritten; give another folder with --out"
-            )
+            raise OutputError(f"{path} is itself an input and would be overwritten; give another folder with --out")
     if existing and not overwrite and not _ours(out / f"{job.name}.json", job.path):
-        raise OutputError(
-            f"{existing[0]} exists and is not ours to replace; add --overwrite or give another --out"
-        )
+        raise OutputError(f"{existing[0]} exists and is not ours to replace; add --overwrite or give another --out")
 
 
 def digitize_one(job: Job, out: Path, digitizer) -> dict:
@@ -175,9 +171,7 @@ def report(jobs: list[Job], out: Path) -> None:
         for warning in job.row["warnings"]:
             print(f"warning: {job.name}: {warning}")
     if done:
-        print(
-            f"{len(done)} of {len(jobs)} written to {out}/; look at the overlay{'s' if len(done) > 1 else ''}"
-        )
+        print(f"{len(done)} of {len(jobs)} written to {out}/; look at the overlay{'s' if len(done) > 1 else ''}")
     for job in jobs:
         if job.error:
             # An error that starts with the path already names the file.

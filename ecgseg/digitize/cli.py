@@ -58,12 +58,8 @@ def parser() -> argparse.ArgumentParser:
         epilog=f"{EXAMPLES}\nconfigs/digitize/default.yaml, each as digitize.NAME=VALUE:\n\n{options}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    result.add_argument(
-        "inputs", nargs="+", metavar="IMAGE|FOLDER|KEY=VALUE", help="files, folders and options"
-    )
-    result.add_argument(
-        "--out", default=".", metavar="DIR", help="where to write (default: the current folder)"
-    )
+    result.add_argument("inputs", nargs="+", metavar="IMAGE|FOLDER|KEY=VALUE", help="files, folders and options")
+    result.add_argument("--out", default=".", metavar="DIR", help="where to write (default: the current folder)")
     result.add_argument(
         "--overwrite",
         action="store_true",
@@ -111,7 +107,5 @@ def check_key(override: str, defaults: dict) -> None:
         if not isinstance(node, dict) or part not in node:
             choices = node if isinstance(node, dict) else {}
             names = ", ".join(".".join([*path, name]) for name in choices)
-            raise UsageError(
-                f"unknown option '{key}' in '{override}'; the choices are {names or '.'.join(path)}"
-            )
+            raise UsageError(f"unknown option '{key}' in '{override}'; the choices are {names or '.'.join(path)}")
         node, path = node[part], [*path, part]

@@ -166,7 +166,5 @@ def versions() -> dict[str, str]:
 
 def _as_rgb(image: np.ndarray) -> np.ndarray:
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise ValueError(
-            f"an image must be (H, W, 3) RGB or (H, W) grey uint8, not {image.shape} {image.dtype}"
-        )
+        raise ValueError(f"an image must be (H, W, 3) RGB or (H, W) grey uint8, not {image.shape} {image.dtype}")
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
