@@ -51,7 +51,8 @@ def run(inputs: list[Path], out: Path, options: dict, overwrite: bool = False, d
         from ecgseg.digitize.digitizer import Digitizer
 
         digitizer = Digitizer.from_pretrained(**options)
-    with tqdm(work, unit="page", disable=len(work) < 2, file=sys.stderr) as bar:
+    # None: a bar on a terminal only, not in a log file.
+    with tqdm(work, unit="page", disable=True if len(work) < 2 else None, file=sys.stderr) as bar:
         for job in bar:
             bar.set_postfix_str(job.name, refresh=True)
             try:
