@@ -2,12 +2,19 @@
 
 import numpy as np
 
-# Multiples of 64, as the network needs; large enough that a tile sees more than one row of a page.
-TILE = 768
-OVERLAP = 128
+TILE = 1152  # px, the largest tile: it sees several rows of a page and bounds the memory
+OVERLAP = 64  # px that neighbouring tiles share
+STEP = 64  # the network takes sides that are multiples of this
 
 
-def tile_starts(length: int, tile: int = TILE, overlap: int = OVERLAP) -> list[int]:
+def tile_side(length: int, tile: int = TILE, overlap: int = OVERLAP) -> int:
+    """Return the side of equal tiles, at most about `tile` px, that cover `length` px with the least waste."""
+    count = int(np.ceil(length / tile))
+    side = length if count == 1 else int(np.ceil(length / count)) + overlap
+    return int(np.ceil(side / STEP)) * STEP
+
+
+def tile_starts(length: int, tile: int, overlap: int = OVERLAP) -> list[int]:
     """Return where tiles of `tile` px start that cover `length` px and share at least `overlap` px."""
     if length <= tile:
         return [0]
@@ -35,8 +42,8 @@ def trace_mask(net, image: np.ndarray, device="cpu", tile: int = TILE, overlap: 
     import torch
 
     height, width = image.shape[:2]
-    # A page smaller than a tile is padded to the next multiple of 64 by its own edge colour.
-    th, tw = (min(tile, -(-n // 64) * 64) for n in (height, width))
+    # A page smaller than a tile is padded to the tile by its own edge colour.
+    th, tw = (tile_side(n, tile, overlap) for n in (height, width))
     pad = ((0, max(0, th - height)), (0, max(0, tw - width)), (0, 0))
     padded = np.pad(image, pad, mode="edge")
     total = np.zeros(padded.shape[:2], np.float32)

@@ -55,10 +55,11 @@ def build_trainer(cfg: DictConfig, folder: Path) -> lightning.Trainer:
     options = OmegaConf.to_container(cfg.trainer, resolve=True)
     if options["precision"] == "auto":
         options["precision"] = "bf16-mixed" if torch.cuda.is_available() else "32-true"
-    checkpoint = ModelCheckpoint(folder, "best-{step}", monitor="val/snr_db", mode="max", save_last=True)
+    best = ModelCheckpoint(folder, "best-{step}", monitor="val/snr_db", mode="max")
+    last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     return lightning.Trainer(
         logger=CSVLogger(folder, "log", version=""),
-        callbacks=[checkpoint, LearningRateMonitor("step")],
+        callbacks=[best, last, LearningRateMonitor("step")],
         use_distributed_sampler=False,
         default_root_dir=folder,
         **options,

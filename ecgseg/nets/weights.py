@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -60,3 +61,23 @@ def load_net(path: Path | str | None = None, device: str = "cpu") -> tuple[torch
         raise WeightsError(f"{path.name} holds no ecgseg network: {error}") from error
     net = net.to(device=device, memory_format=torch.channels_last).eval()
     return net, {"file": path.name, "sha256": digest, "config": config, "info": json.loads(metadata["info"])}
+
+
+def export_checkpoint(checkpoint: Path | str, path: Path | str) -> str:
+    """Write the network of a training checkpoint as weights; returns the SHA-256.
+
+    The checkpoint is read with torch's restricted unpickler, which builds tensors and plain containers only.
+    """
+    from ecgseg.nets.stripnet import StripNet
+
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    net = StripNet(**state["net_config"])
+    prefix = "net."
+    net.load_state_dict({k[len(prefix) :]: v for k, v in state["state_dict"].items() if k.startswith(prefix)})
+    return save_net(net, path, {"steps": state["global_step"]})
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m ecgseg.nets.weights CHECKPOINT.ckpt WEIGHTS.safetensors")
+    print(export_checkpoint(*sys.argv[1:]))

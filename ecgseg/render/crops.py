@@ -80,10 +80,10 @@ def _center(scene: Scene, row: int, rng: np.random.Generator) -> tuple[float, fl
     """Choose the crop's centre in mm: often at a steep flank, a strip boundary or an end of the row."""
     traces = [t for t in scene.traces if t.strip.row == row]
     kind = rng.random()
-    if kind < 0.25:
+    if kind < 0.4:
         trace = traces[rng.integers(len(traces))]
         x = (trace.x0 if rng.random() < 0.6 else trace.x1) + rng.normal(0, 10)
-    elif kind < 0.6:
+    elif kind < 0.75:
         trace = traces[rng.integers(len(traces))]
         slope = np.abs(np.diff(trace.points[:, 1]))
         steep = np.flatnonzero(slope >= np.quantile(slope, 0.97))

@@ -1,0 +1,1 @@
+"""Page → Recording: read, measure the grid, flatten, locate the strips, trace, assemble."""

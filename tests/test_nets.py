@@ -1,0 +1,223 @@
+"""The network's shapes, its losses, the decoder on perfect targets, weights files and the training loop."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from ecgseg.digitize.assemble import assemble
+from ecgseg.digitize.decode import line_position
+from ecgseg.digitize.locate import LocatedStrip
+from ecgseg.digitize.trace import cut
+from ecgseg.errors import WeightsError
+from ecgseg.metrics import score_page
+from ecgseg.nets.losses import line_loss, mask_loss, steepness_weight
+from ecgseg.nets.stripnet import StripNet
+from ecgseg.nets.system import warm_stable_decay
+from ecgseg.nets.weights import load_net, save_net
+from ecgseg.paths import CONFIGS
+from ecgseg.ptb import load_records
+from ecgseg.render.crops import row_line
+from ecgseg.render.page import render_page
+from ecgseg.render.raster import traces_coverage
+from ecgseg.testpages import printed_leads
+
+
+def gaussian_logits(line, height, sigma=1.0):
+    rows = torch.arange(height).view(1, 1, -1, 1)
+    y = torch.from_numpy(np.nan_to_num(line, nan=-100)).view(1, 1, 1, -1)
+    return -((rows - y) ** 2) / (2 * sigma**2)
+
+
+def test_outputs_have_four_positions_per_column():
+    net = StripNet().eval()
+    with torch.inference_mode():
+        out = net(torch.rand(2, 3, 96, 160), torch.tensor([True, False]))
+    assert out["mask"].shape == (2, 2, 96, 160)
+    assert out["line"].shape == (2, 1, 96, 640)
+
+
+def test_each_line_logit_comes_from_its_own_place():
+    """A pixel's four sub-columns follow each other in x and its two rows in y, as the target has them."""
+    net = StripNet()
+    x = torch.zeros(1, 3, 64, 64, requires_grad=True)
+    net.eval()
+    net(x)["line"][0, 0, 40, 4 * 20 + 2].backward()
+    seen = x.grad.abs().sum(dim=(0, 1))
+    rows, columns = (seen.sum(d) @ torch.arange(64.0) / seen.sum() for d in (1, 0))
+    assert abs(rows - 40) < 8 and abs(columns - 20) < 8
+
+
+def test_the_decoder_finds_a_known_line():
+    line = (60 + 30 * np.sin(np.arange(400) / 25)).astype(np.float32)
+    y, confidence = line_position(gaussian_logits(line, 128))
+    assert np.abs(y[0].numpy() - line).max() < 0.01
+    assert confidence.min() > 0.99
+
+
+def test_a_far_second_candidate_does_not_drag_the_line():
+    line = np.full(64, 30.3, np.float32)
+    p = gaussian_logits(line, 96).softmax(2) * 0.7 + gaussian_logits(line + 50, 96).softmax(2) * 0.3
+    y, confidence = line_position(p.log())
+    assert np.abs(y.numpy() - 30.3).max() < 0.01
+    assert confidence.numpy() == pytest.approx(0.7, abs=0.01)
+
+
+def test_no_ink_no_confidence():
+    line = np.full(64, 30.0, np.float32)
+    mask = torch.full((1, 96, 16), -10.0)
+    mask[:, 29:32, :8] = 10.0
+    _, confidence = line_position(gaussian_logits(line, 96), mask)
+    assert confidence[0, :32].min() > 0.99 and confidence[0, 36:].max() < 0.01
+
+
+def test_perfect_targets_come_back_at_30_db():
+    """From true line and mask at 8 px/mm through decoder and assembly, over 20 records."""
+    records = [r for split in ("val", "test", "train") for r in load_records(None, split)][:20]
+    scores = []
+    for k, recording in enumerate(records):
+        centred = replace(recording, signal=recording.signal - np.nanmedian(recording.signal, 1, keepdims=True))
+        page = render_page(centred, "3x4_1r", rng=k, px_per_mm=8.0)
+        traces, strips = [], []
+        for strip, points, baseline in zip(page.strips, page.points, page.baselines, strict=True):
+            x0 = points[0, 0]
+            x1 = x0 + strip.seconds * 25 * 8
+            left, top = int(x0) - 32, round(baseline) - 512
+            local = points - [left, top]
+            width = int(np.ceil((x1 - left) / 32)) * 32 + 32
+            line = row_line([local], width)
+            mask = traces_coverage([local], 2.0, (1024, width))
+            logits = torch.logit(torch.from_numpy(mask).clamp(0.001, 0.999))[None]
+            y, confidence = line_position(gaussian_logits(line, 1024), logits)
+            x = (np.arange(4 * width) + 0.5) / 4 - 0.5 + left
+            inside = (x >= x0) & (x < x1)
+            traces.append((x[inside], y[0].numpy()[inside] + top, confidence[0].numpy()[inside]))
+            strips.append(LocatedStrip(strip.lead, strip.row, strip.t0, strip.t1, x0, x1, baseline, strip.rhythm))
+        read = assemble(strips, traces, 8.0, fs=1000.0)
+        leads = {name: read.lead(name) for name in read.leads}
+        scores.append(score_page(printed_leads(page.printed), leads, read.fs).snr_db)
+    assert len(scores) == 20
+    assert min(scores) >= 30, np.round(scores, 1)
+
+
+def test_line_loss_is_least_at_the_truth_and_skips_what_is_absent():
+    line = torch.full((1, 32), 20.0)
+    right = line_loss(gaussian_logits(line[0].numpy(), 64), line, 1.0, 1.0, 0.05)
+    wrong = line_loss(gaussian_logits(line[0].numpy() + 3, 64), line, 1.0, 1.0, 0.05)
+    entropy = 0.5 * np.log(2 * np.pi * np.e)
+    assert right.item() == pytest.approx(entropy, abs=0.01)
+    assert wrong > right + 3
+    line[0, 16:] = float("nan")
+    half = gaussian_logits(np.r_[np.full(16, 20.0), np.full(16, 50.0)].astype(np.float32), 64)
+    assert line_loss(half, line, 1.0, 1.0, 0.05).item() == pytest.approx(entropy, abs=0.01)
+
+
+def test_flanks_weigh_more_than_the_baseline():
+    line = torch.full((1, 200), 50.0)
+    line[0, 100:103] = torch.tensor([48.0, 44.0, 48.0])
+    weight = steepness_weight(line, 1.0)
+    assert weight[0, 20] == 1 and weight[0, 101] == pytest.approx(5.0) and weight[0, 108] > 1
+
+
+def test_mask_loss_by_hand():
+    logits, mask = torch.full((1, 1, 4, 4), 30.0), torch.ones(1, 1, 4, 4)
+    assert mask_loss(logits, mask).item() == pytest.approx(0, abs=1e-4)
+    assert mask_loss(-logits, mask).item() == pytest.approx(30 + 1 - 1 / 17, abs=1e-3)
+
+
+def test_schedule():
+    rate = [warm_stable_decay(s, 10, 100, 40) for s in range(101)]
+    assert rate[0] == pytest.approx(0.1) and rate[10] == 1 and rate[60] == 1
+    assert rate[100] == 0 and all(np.diff(rate[61:]) < 0)
+
+
+def test_weights_survive_a_round_trip_and_damage_is_noticed(tmp_path):
+    net = StripNet().eval()
+    path = tmp_path / "net.safetensors"
+    digest = save_net(net, path, {"steps": 3})
+    again, info = load_net(path)
+    assert info["sha256"] == digest and info["info"] == {"steps": 3}
+    x = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(net(x)["mask"], again(x)["mask"], atol=0.05)
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(WeightsError, match="damaged"):
+        load_net(path)
+
+
+def test_no_pickle_is_ever_opened(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "sprung"), "w"))
+
+    torch.save(Trap(), tmp_path / "net.ckpt")
+    (tmp_path / "renamed.safetensors").write_bytes((tmp_path / "net.ckpt").read_bytes())
+    for name in ("net.ckpt", "renamed.safetensors", "missing.safetensors"):
+        with pytest.raises(WeightsError):
+            load_net(tmp_path / name)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_window_past_the_page_is_paper():
+    image = np.full((20, 30, 3), 200, np.uint8)
+    image[5, 5] = 0
+    window = cut(image, -10, -10, 64, 32)
+    assert window.shape == (32, 64, 3) and window[15, 15].max() == 0 and window[0, 0].min() == 200
+
+
+def config(*overrides):
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return compose("train", list(overrides))
+
+
+SMALL = (
+    "data.height=64",
+    "data.width=64",
+    "data.batch_size=2",
+    "data.steps_per_epoch=2",
+    "data.val_crops=2",
+    "data.workers=0",
+    "model.decoder_channels=[16,8]",
+    "trainer.accelerator=cpu",
+    "trainer.enable_progress_bar=false",
+)
+
+
+@pytest.mark.slow
+def test_a_run_stopped_and_resumed_is_the_run_unbroken(tmp_path):
+    from ecgseg.nets.fit import train
+
+    def weights(objects):
+        return torch.cat([p.detach().flatten() for p in objects["system"].net.parameters()])
+
+    _, whole = train(config(*SMALL, f"run_dir={tmp_path}/whole", "model.total_steps=6", "model.decay_steps=2"))
+    _, _ = train(
+        config(*SMALL, f"run_dir={tmp_path}/cut", "model.total_steps=6", "model.decay_steps=2", "trainer.max_steps=4")
+    )
+    metrics, resumed = train(
+        config(
+            *SMALL, f"run_dir={tmp_path}/cut", "model.total_steps=6", "model.decay_steps=2", "ckpt_path=last",
+            f"export={tmp_path}/net.safetensors",
+        )
+    )  # fmt: skip
+    assert resumed["trainer"].global_step == 6
+    assert torch.allclose(weights(whole), weights(resumed), atol=1e-6)
+    assert {"val/snr_db", "val/dice", "val/iou", "train/loss"} <= set(metrics)
+    assert list((tmp_path / "cut" / "samples").glob("*.png"))
+    assert load_net(tmp_path / "net.safetensors")[1]["info"]["steps"] == 6
+
+
+def test_a_bad_size_is_named():
+    from ecgseg.nets.fit import build_data
+
+    with pytest.raises(ValueError, match=r"data\.height=100"):
+        build_data(config("data.height=100"))
+
+
+def test_the_noise_group_replaces_the_mix():
+    from ecgseg.nets.fit import build_data
+
+    assert build_data(config("noise=heavy")).mix.noise == {"heavy": 1}
+    assert set(build_data(config()).mix.noise) == {"none", "light", "medium", "heavy"}
