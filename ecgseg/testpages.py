@@ -76,16 +76,11 @@ def folder_pages(folder: Path) -> list[KnownPage]:
     return pages
 
 
-def centred_excerpt(recording, seconds: float, rng: np.random.Generator):
-    """Return a random excerpt of a recording, `seconds` long or all there is, with each lead's median at 0 mV.
-
-    Raw records sit up to several mV off zero, which no machine prints: the trace would lie in the next row,
-    and the offset would count as signal power.
-    """
+def random_excerpt(recording, seconds: float, rng: np.random.Generator):
+    """Return a random excerpt of a recording, `seconds` long or all there is."""
     n = round(seconds * recording.fs)
     start = int(rng.integers(max(0, recording.signal.shape[1] - n) + 1))
-    cut = recording.signal[:, start : start + n]
-    return replace(recording, signal=cut - np.nanmedian(cut, axis=1, keepdims=True), confidence=None)
+    return replace(recording, signal=recording.signal[:, start : start + n], confidence=None)
 
 
 def rendered_pages(cfg) -> Iterator[KnownPage]:
@@ -100,7 +95,7 @@ def rendered_pages(cfg) -> Iterator[KnownPage]:
         for i in range(cfg.pages):
             record, layout = records[i % len(records)], cfg.layouts[i % len(cfg.layouts)]
             rng = np.random.default_rng([cfg.seed, i])
-            excerpt = centred_excerpt(record, load_layout(layout).seconds, rng)
+            excerpt = random_excerpt(record, load_layout(layout).seconds, rng)
             page = render_page(excerpt, layout, level, rng, px_per_mm=cfg.dpi / 25.4, skew_deg=cfg.skew_deg)
             name = f"{level}_{i:03d}_{layout}_{record.name}"
             yield KnownPage(name, level, page.image, printed_leads(page.printed))

@@ -18,9 +18,13 @@ PX_PER_MM = (1.9, 28.0)  # 50 to 700 dpi: outside, no strip can be read or the p
 MAX_ANISOTROPY = 0.12  # both axes of a page have nearly one scale; 12 % allows for careless copies
 PAGE_MM = (100.0, 450.0)  # usual long sides, from a cut-out strip to A3
 MIN_SPACING_SCORE = -8.0  # a cut-out of 20 mm is still believed, a "page" of 5 mm is not
-MIN_COHERENCE = 0.5  # of the lines' phase over the page; noise and text stay below 0.35, grids above 0.7
-MIN_BLOCK_CONTRAST = 0.03  # of a grid that coincides with JPEG blocks; blocks alone stay below 0.015
+MIN_COHERENCE = 0.5  # of the lines' phase over the page: text and clouds reach 0.35, grids have more than 0.7
+MIN_CONTRAST = 0.013  # amplitude of a harmonic over the rms: regular heartbeats reach 0.010, faint noisy grids 0.019
+MIN_BLOCK_CONTRAST = 0.03  # where the lines coincide with JPEG blocks, which reach 0.010
+PRESENCE_MM = 8.0  # window of the presence check: shorter than a heartbeat at 25 mm/s
+MIN_PRESENCE = 0.5  # heartbeats in step reach 0.4, faint noisy grids 0.74
 MAX_FLAT_PIXELS = 60_000_000
+_LINES = ("vertical", "horizontal")
 _WAY_OUT = "give the scale with digitize.px_per_mm=… (dpi / 25.4 for a scan)"
 
 
@@ -82,13 +86,13 @@ def measure_grid(image: np.ndarray) -> Grid:
     if not tiles:
         raise GridError(f"no grid found: the page is blank; {_WAY_OUT}")
     combs = lattice.find_combs(spectrum, tiles)
-    for comb, lines in zip(combs, ("vertical", "horizontal"), strict=True):
+    for comb, lines in zip(combs, _LINES, strict=True):
         if comb is None:
             raise GridError(f"no grid found: no evenly spaced {lines} lines; {_WAY_OUT}")
     (mm_x, mm_y), certainty, warnings = _line_spacing(combs, dark.shape, pixel)
     fits = [_refine(dark, comb, axis) for axis, comb in enumerate(combs)]
-    _check(fits, float(dark.std()), pixel)
-    global LAST; LAST=[float(round(f.amplitude/dark.std(),3)) for f in fits]+[round(lattice.presence(dark,f.frequency*f.k,int(max(24,W/np.hypot(*f.frequency)/mm))),2) for f,mm in zip(fits,(mm_x,mm_y)) for W in (8,15)]
+    _check_lines(fits, float(dark.std()), pixel)
+    present = _check_presence(dark, fits, (mm_x, mm_y))
     rows = []
     for fit, comb, mm in zip(fits, combs, (mm_x, mm_y), strict=True):
         seen = 1 + np.flatnonzero(comb.strength)
@@ -99,7 +103,7 @@ def measure_grid(image: np.ndarray) -> Grid:
     to_mm = np.array(rows)
     to_mm[:, 2] -= np.rint(to_mm[:, 2] / (mm_x, mm_y)) * (mm_x, mm_y)
     residual = max(fit.rms * mm for fit, mm in zip(fits, (mm_x, mm_y), strict=True))
-    confidence = certainty * min(fit.coherence for fit in fits)
+    confidence = certainty * present * min(fit.coherence for fit in fits)
     matrix = cv2.invertAffineTransform(to_mm)
     return _grid(matrix, confidence=confidence, residual_mm=residual, warnings=tuple(warnings))
 
@@ -149,9 +153,7 @@ def _line_spacing(combs: list[Comb], shape: tuple, pixel: np.ndarray) -> tuple[t
         )
     score, spacing, stands_out, scale, page = max(options)
     if score < MIN_SPACING_SCORE:
-        raise GridError(
-            f"no grid found: the regular lines would make this an ECG page of {page:.0f} mm; {_WAY_OUT}"
-        )
+        raise GridError(f"no grid found: the regular lines would make this an ECG page of {page:.0f} mm; {_WAY_OUT}")
     if any(s > 1 and out > 0.3 for s, out in zip(spacing, stands_out, strict=True)):
         return spacing, 1.0, []
     warning = (
@@ -183,32 +185,53 @@ def _refine(dark: np.ndarray, comb: Comb, axis: int) -> PhaseFit:
         error = fit.rms / k / max(fit.coherence, 0.05) ** 2
         if error < best_error:
             best_error = error
-            best = replace(fit, frequency=fit.frequency / k, rms=fit.rms / k, k=int(k))
+            best = replace(fit, frequency=fit.frequency / k, rms=fit.rms / k, harmonic=int(k))
     if best is None:
         raise GridError(f"no grid found: only patterns near the pixel size; {_WAY_OUT}")
     return best
 
 
-def _check(fits: list[PhaseFit], contrast: float, pixel: np.ndarray) -> None:
+def _check_lines(fits: list[PhaseFit], contrast: float, pixel: np.ndarray) -> None:
     """Raise GridError unless both families of lines run in step over the page, nearly at right angles.
 
     `contrast`: rms of the darkness in grey levels.
     """
     coherence = [fit.coherence for fit in fits]
     if min(coherence) < MIN_COHERENCE:
-        which = ("vertical", "horizontal")[int(np.argmin(coherence))]
+        which = _LINES[int(np.argmin(coherence))]
         raise GridError(
-            f"no grid found: the {which} pattern does not run through the page (coherence {min(coherence):.2f}, "
+            f"no grid found: the {which} lines do not keep step over the page (coherence {min(coherence):.2f}, "
             f"a grid has more than {MIN_COHERENCE:g}); scan the page flat or {_WAY_OUT}"
         )
     across, down = (fit.frequency / pixel for fit in fits)
-    blocks = [abs(v * 16 - np.rint(v * 16)) < 0.002 for v in (across[0] * 5, down[1] * 5)]
+    in_blocks = [
+        abs(fit.harmonic * f * 16 - np.rint(fit.harmonic * f * 16)) < 0.01 * fit.harmonic * f * 16
+        for fit, f in zip(fits, (across[0], down[1]), strict=True)
+    ]
     upright = max(abs(across[1] / across[0]), abs(down[0] / down[1])) < 5e-4
-    if all(blocks) and upright and min(fit.amplitude for fit in fits) < MIN_BLOCK_CONTRAST * contrast:
-        raise GridError(f"no grid found, only the 8-pixel blocks of JPEG compression; {_WAY_OUT}")
+    weakest = min(fit.amplitude for fit in fits) / max(contrast, 1e-6)
+    if weakest < (MIN_BLOCK_CONTRAST if all(in_blocks) and upright else MIN_CONTRAST):
+        raise GridError(
+            f"no grid found: the regular lines make up only {100 * weakest:.1f} % of the contrast (JPEG blocks "
+            f"and heartbeats do so too); {_WAY_OUT}"
+        )
     lean = np.degrees(np.arcsin(np.dot(across, down) / np.linalg.norm(across) / np.linalg.norm(down)))
     if abs(lean) > 3:
         raise GridError(f"no grid found: the lines cross at {90 - lean:.0f}°, not 90°; scan the page flat")
+
+
+def _check_presence(dark: np.ndarray, fits: list[PhaseFit], spacing: tuple) -> float:
+    """Return the smaller presence of the two families; raises GridError where a few things in step mimic lines."""
+    values = []
+    for fit, mm in zip(fits, spacing, strict=True):
+        window = PRESENCE_MM / mm / np.linalg.norm(fit.frequency)
+        values.append(lattice.presence(dark, fit.harmonic * fit.frequency, max(16, round(window))))
+    if min(values) < MIN_PRESENCE:
+        raise GridError(
+            f"no grid found: the {_LINES[int(np.argmin(values))]} pattern is in parts of the page only "
+            f"(presence {min(values):.2f}, a grid has more than {MIN_PRESENCE:g}); {_WAY_OUT}"
+        )
+    return min(values)
 
 
 def flatten(image: np.ndarray, grid: Grid, px_per_mm: float = 8.0) -> FlatPage:

@@ -154,7 +154,7 @@ def _comb(ray: np.ndarray, radii: np.ndarray, angle: float, side: int, tiles: in
 def _common_step(ks: np.ndarray, weight: np.ndarray) -> int:
     """Return the step that (nearly) all low harmonics are multiples of; high ones may be aliases of rounded lines."""
     for step in (10, 5, 4, 3, 2):
-        low = ks <= max(10, 2 * step)
+        low = ks <= max(6, 2 * step)
         on = ks % step == 0
         if weight[low & ~on].sum() < 0.15 * weight[low & on].sum():
             return step
@@ -184,17 +184,17 @@ def demodulate(field: np.ndarray, frequency: np.ndarray, side: int, step: float 
 
 @dataclass(frozen=True)
 class PhaseFit:
-    """A plane fitted to the phase of one harmonic.
+    """A plane fitted to the phase of one harmonic of a family of lines.
 
-    `frequency` (fx, fy); `rms` of the phase around the plane in cycles; `coherence` 0..1, the part of
-    the amplitude that is in phase over the whole page; `amplitude` in grey levels.
+    `frequency` (fx, fy) and `rms` of the phase in cycles are those of the fundamental; `coherence` 0..1 is the
+    part of the amplitude that is in phase over the whole page; `amplitude` of the `harmonic` in grey levels.
     """
 
     frequency: np.ndarray
     rms: float
     coherence: float
     amplitude: float
-    k: int = 1
+    harmonic: int = 1
 
 
 def fit_phase(field: np.ndarray, frequency: np.ndarray, side: int) -> PhaseFit:

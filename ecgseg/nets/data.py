@@ -63,20 +63,21 @@ class CropDataset(Dataset):
         }
 
 
-class EpochSampler(Sampler):
-    """Indices of the current epoch, never repeated between epochs; Lightning calls `set_epoch`."""
+class StepSampler(Sampler):
+    """The indices of the coming epoch, told from the trainer's step: none is drawn twice, also after a resume.
 
-    def __init__(self, length: int):
-        self.length, self.epoch = length, 0
+    Lightning's own epoch counter is one ahead after a resume, so it is not used. Each device takes its own block.
+    """
 
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
+    def __init__(self, length: int, batch_size: int, trainer):
+        self.length, self.batch_size, self.trainer = length, batch_size, trainer
 
     def __len__(self) -> int:
         return self.length
 
     def __iter__(self):
-        first = self.epoch * self.length
+        first = self.trainer.global_step * self.batch_size * self.trainer.world_size
+        first += self.trainer.global_rank * self.length
         return iter(range(first, first + self.length))
 
 
@@ -123,13 +124,13 @@ class CropData(LightningDataModule):
             sampler=sampler,
             num_workers=self.workers,
             worker_init_fn=_single_threaded,
-            persistent_workers=False,  # the sampler's epoch must reach the workers' index stream
+            persistent_workers=False,
             pin_memory=torch.cuda.is_available(),
             prefetch_factor=4 if self.workers else None,
         )
 
     def train_dataloader(self) -> DataLoader:
-        return self._loader(self.train_set, EpochSampler(len(self.train_set)))
+        return self._loader(self.train_set, StepSampler(len(self.train_set), self.batch_size, self.trainer))
 
     def val_dataloader(self) -> DataLoader:
         return self._loader(self.val_set, None)

@@ -10,7 +10,7 @@ from ecgseg.recording import Recording
 from ecgseg.render.degrade import degrade
 from ecgseg.render.page import apply, compose, rotation
 from ecgseg.render.raster import rasterize, traces_coverage
-from ecgseg.render.scene import Scene, build_scene, sample_style
+from ecgseg.render.scene import Scene, build_scene, centred, sample_style
 
 SUBCOLUMNS = 4  # positions per pixel column: 32 per mm at 8 px/mm, 800 per second at 25 mm/s
 
@@ -60,7 +60,7 @@ def vary(recording: Recording, rng: np.random.Generator, seconds: float) -> Reco
     first = round(start * recording.fs)
     signal = recording.signal[:, first : first + round((seconds + 0.1) * recording.fs) : step].astype(np.float32)
     fs = recording.fs / step
-    signal = signal - np.nanmedian(signal, axis=1, keepdims=True)
+    signal = centred(signal)
     signal = signal * np.float32(np.exp(rng.uniform(np.log(0.5), np.log(1.7))))
     if rng.random() < 0.3:
         signal = signal * rng.choice([-1.0, 1.0], (len(signal), 1)).astype(np.float32)

@@ -1,6 +1,6 @@
 """Recording → Page: a whole page as a picture, with its truth in image pixels."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from ecgseg.layout import LEADS, Layout, Strip, load_layout
 from ecgseg.recording import Recording
 from ecgseg.render.degrade import degrade, load_noise
 from ecgseg.render.raster import rasterize, traces_coverage
-from ecgseg.render.scene import Scene, Style, build_scene, sample_style
+from ecgseg.render.scene import Scene, Style, build_scene, centred, sample_style
 
 
 @dataclass
@@ -80,11 +80,12 @@ def render_page(
     """Render a page and its truth.
 
     px_per_mm is the resolution, skew_deg the rotation of the sheet; noise names a level of configs/noise
-    or gives its effects. The same generator state gives the same page.
+    or gives its effects. Each lead is printed with its median at 0 mV. The same generator state gives the same page.
     """
     rng = np.random.default_rng(rng)
     layout = load_layout(layout) if isinstance(layout, str) else layout
     effects = load_noise(noise) if isinstance(noise, str) else noise
+    recording = replace(recording, signal=centred(recording.signal), confidence=None)
     scene = build_scene(recording, layout, style or sample_style(rng), rng, start_s, speed, gain)
     w, h = round(scene.width * px_per_mm), round(scene.height * px_per_mm)
     image = np.clip(np.rint(rasterize(scene, (0.0, 0.0), px_per_mm, (h, w)) * 255), 0, 255).astype(np.uint8)

@@ -128,6 +128,14 @@ def sample_style(rng: np.random.Generator) -> Style:
     )
 
 
+def centred(signal: np.ndarray) -> np.ndarray:
+    """Return leads (n_leads, n) mV with each lead's median at 0 mV, as a machine's high-pass leaves them.
+
+    Raw records sit up to several mV off zero: the trace would lie in the next row.
+    """
+    return signal - np.nanmedian(signal, axis=1, keepdims=True)
+
+
 def printed_trace(
     recording: Recording, strip: Strip, start_s: float, x0: float, baseline: float, speed: float, gain: float
 ) -> Trace:
