@@ -89,7 +89,7 @@ def measure_grid(image: np.ndarray) -> Grid:
     for comb, lines in zip(combs, _LINES, strict=True):
         if comb is None:
             raise GridError(f"no grid found: no evenly spaced {lines} lines; {_WAY_OUT}")
-    (mm_x, mm_y), certainty, warnings = _line_spacing(combs, dark.shape, pixel)
+    combs, (mm_x, mm_y), certainty, warnings = _line_spacing(combs, dark.shape, pixel)
     fits = [_refine(dark, comb, axis) for axis, comb in enumerate(combs)]
     _check_lines(fits, float(dark.std()), pixel)
     present = _check_presence(dark, fits, (mm_x, mm_y))
@@ -126,41 +126,45 @@ def _grid(matrix: np.ndarray, **more) -> Grid:
     return Grid(float(scale_x), float(scale_y), float(angle), matrix, skew_deg=float(across - angle), **more)
 
 
-def _line_spacing(combs: list[Comb], shape: tuple, pixel: np.ndarray) -> tuple[tuple, float, list[str]]:
-    """Decide how many mm each comb's longest period is; returns them, the certainty and warnings.
+def _line_spacing(combs: list[Comb], shape: tuple, pixel: np.ndarray) -> tuple[list, list, float, list[str]]:
+    """Decide how many mm each comb's period is; returns the combs, mm for each, the certainty and warnings.
 
     1 mm lines between 5 mm lines make every fifth harmonic stand out. Where that is not seen the page's
     size decides: 5 mm and 1 mm differ by a factor of five, about as much as usual pages do.
     """
     length = max(shape[1] * pixel[0], shape[0] * pixel[1])
+    readings = [
+        [(reading, mm) for n in (1, 2, 3) if (reading := lattice.every_nth(comb, n)) for mm in (1, 5)] for comb in combs
+    ]
     options = []
-    for spacing in product((1, 5), repeat=2):
-        px_per_mm = [pixel[a] / combs[a].frequency / spacing[a] for a in (0, 1)]
+    for pair in product(*readings):
+        px_per_mm = [pixel[a] / comb.frequency / mm for a, (comb, mm) in enumerate(pair)]
         scale = float(np.mean(px_per_mm))
         if abs(np.log(px_per_mm[0] / px_per_mm[1])) > MAX_ANISOTROPY or not PX_PER_MM[0] <= scale <= PX_PER_MM[1]:
             continue
-        stands_out = [_fine_lines(comb, s) for comb, s in zip(combs, spacing, strict=True)]
         page = length / scale
         outside = max(np.log(PAGE_MM[0] / page), np.log(page / PAGE_MM[1]), 0.0)
         score = -2 * outside - 0.5 * abs(np.log(page / np.sqrt(PAGE_MM[0] * PAGE_MM[1])))
+        stands_out = [_fine_lines(*reading) for reading in pair]
         score += sum(stands_out)
-        options.append((score, spacing, stands_out, scale, page))
+        options.append((score, len(options), pair, stands_out, scale, page))
     if not options:
         periods = [pixel[a] / combs[a].frequency for a in (0, 1)]
         raise GridError(
             f"no grid found: regular lines every {periods[0]:.1f} px across and {periods[1]:.1f} px down, "
             f"which no ECG paper has; {_WAY_OUT}"
         )
-    score, spacing, stands_out, scale, page = max(options)
+    score, _, pair, stands_out, scale, page = max(options)
     if score < MIN_SPACING_SCORE:
         raise GridError(f"no grid found: the regular lines would make this an ECG page of {page:.0f} mm; {_WAY_OUT}")
-    if any(s > 1 and out > 0.3 for s, out in zip(spacing, stands_out, strict=True)):
-        return spacing, 1.0, []
+    chosen, spacing = [comb for comb, _ in pair], [mm for _, mm in pair]
+    if any(mm == 5 and out > 0.3 for mm, out in zip(spacing, stands_out, strict=True)):
+        return chosen, spacing, 1.0, []
     warning = (
         f"only one spacing of grid lines was seen; it was taken as {max(spacing)} mm ({scale:.2f} px/mm, a page "
         f"{page:.0f} mm long); if that is wrong, {_WAY_OUT}"
     )
-    return spacing, 0.6, [warning]
+    return chosen, spacing, 0.6, [warning]
 
 
 def _fine_lines(comb: Comb, spacing: int) -> float:

@@ -72,7 +72,7 @@ def tile_spectrum(field: np.ndarray, side: int) -> tuple[np.ndarray, int]:
             tile = (tile - tile.mean()) * window[: tile.shape[0], : tile.shape[1]]
             power = np.abs(fft.rfft2(tile, s=(side, side))) ** 2
             energy = float(power.sum())
-            if energy > 1e-3 * side**4 * 0.01:
+            if energy > 1e-5 * side**4:  # rms above 0.01 grey levels
                 total += power / energy
                 count += 1
     mirrored = total[-np.arange(side) % side][:, side // 2 - 1 : 0 : -1]
@@ -125,7 +125,7 @@ def _comb(ray: np.ndarray, radii: np.ndarray, angle: float, side: int, tiles: in
     candidates = (bins[:, None] / np.arange(1, 11)).ravel()
     candidates = np.unique(np.round(candidates[candidates >= MIN_BINS], 2))
     tolerance = np.minimum(0.7, 0.12 * candidates)
-    for reach in (8, 1000):  # near harmonics first: they pin down the frequency well enough to number the far ones
+    for reach in (6, 12, 24, 1000):  # the near harmonics pin down the frequency well enough to number farther ones
         order = np.rint(bins / candidates[:, None])
         hit = (np.abs(bins - order * candidates[:, None]) < tolerance[:, None]) & (order >= 1)
         part = hit * weight * (order <= reach)
@@ -149,6 +149,22 @@ def _comb(ray: np.ndarray, radii: np.ndarray, angle: float, side: int, tiles: in
         if k % step == 0 and k <= HARMONICS * step:
             strength[k // step - 1] = max(strength[k // step - 1], value)
     return Comb(candidates[pick] * step / side, angle, strength)
+
+
+def every_nth(comb: Comb, n: int) -> Comb | None:
+    """Return the comb of every n-th harmonic, None unless these stand out (by a factor of e² in power).
+
+    Lines that a renderer rounded to whole pixels repeat only after n periods, and so make weak lines between.
+    """
+    if n == 1:
+        return comb
+    seen = comb.strength[: 1 + np.flatnonzero(comb.strength).max()]
+    on = np.arange(1, len(seen) + 1) % n == 0
+    if not on.any() or seen[on].mean() < 2.0 + seen[~on].mean():
+        return None
+    strength = np.zeros(HARMONICS)
+    strength[: on.sum()] = seen[on]
+    return Comb(comb.frequency * n, comb.angle, strength)
 
 
 def _common_step(ks: np.ndarray, weight: np.ndarray) -> int:

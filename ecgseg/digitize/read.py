@@ -75,7 +75,7 @@ def _what_it_is(path: Path) -> str:
         return "is a HEIC, AVIF or video file: export it as JPEG or PNG"
     if b"\0" not in head:
         try:
-            head[:-4].decode()  # -4: a multi-byte character may be cut at the end
+            (head[:-3] if len(head) == 512 else head).decode()  # the last character may be cut
             return "is a text file, not a picture"
         except UnicodeDecodeError:
             pass

@@ -1,0 +1,135 @@
+"""Every picture format and mode becomes upright 8-bit RGB; everything else becomes a helpful ReadError."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ecgseg.digitize.read import read_image
+from ecgseg.errors import ReadError
+
+
+@pytest.fixture
+def picture():
+    """A smooth picture, so lossy formats stay close: (80, 120, 3), red to the right, green downwards."""
+    y, x = np.mgrid[0:80, 0:120]
+    return np.stack([x * 2, y * 3, np.full_like(x, 90)], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "webp", "jpg"])
+def test_formats(tmp_path, picture, suffix):
+    path = tmp_path / f"page.{suffix}"
+    Image.fromarray(picture).save(path, quality=95)
+    read = read_image(path)
+    assert read.dtype == np.uint8 and read.shape == picture.shape and read.flags.writeable
+    assert np.abs(read.astype(int) - picture).mean() < (0.01 if suffix in ("png", "bmp", "tiff") else 3)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "CMYK", "1", "LA", "RGBA", "PA"])
+def test_modes(tmp_path, picture, mode):
+    image = Image.fromarray(picture).convert("LA" if mode == "PA" else mode)
+    path = tmp_path / ("page.tiff" if mode in ("CMYK", "PA") else "page.png")
+    (image if mode != "PA" else image.convert("PA")).save(path)
+    read = read_image(path)
+    assert read.shape == picture.shape
+    expected = np.asarray(image.convert("RGB")).astype(int)
+    assert np.abs(read - expected).mean() < 2
+
+
+def test_transparent_is_white(tmp_path, picture):
+    alpha = np.full((80, 120, 1), 255, np.uint8)
+    alpha[:, :60] = 0
+    Image.fromarray(np.concatenate([picture, alpha], axis=2)).save(tmp_path / "a.png")
+    read = read_image(tmp_path / "a.png")
+    assert (read[:, :60] == 255).all() and (read[:, 60:] == picture[:, 60:]).all()
+    Image.fromarray(picture[..., 0]).save(tmp_path / "key.png", transparency=0)
+    assert (read_image(tmp_path / "key.png")[:, 0] == 255).all()
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("bits", [12, 16])
+def test_sixteen_bit_grey(tmp_path, picture, suffix, bits):
+    grey = picture[..., 0].astype(np.float64) / 240
+    path = tmp_path / f"deep.{suffix}"
+    Image.fromarray(np.rint(grey * (2**bits - 1)).astype(np.uint16)).save(path)
+    assert np.abs(read_image(path)[..., 1] - grey * 255).max() <= 1
+
+
+def test_sixteen_bit_colour(tmp_path):
+    row = b"\0" + struct.pack(">3H", 0xFFFF, 0x8000, 0x0000) * 70
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 70, 70, 16, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(row * 70)) + chunk(b"IEND", b"")
+    (tmp_path / "deep.png").write_bytes(data)
+    assert read_image(tmp_path / "deep.png")[5, 5].tolist() == [255, 128, 0]
+
+
+def test_exif_rotation(tmp_path, picture):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate by 90° clockwise to view
+    Image.fromarray(picture).save(tmp_path / "turned.png", exif=exif)
+    assert (read_image(tmp_path / "turned.png") == np.rot90(picture, -1)).all()
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tiff", "bmp"])
+def test_cut_off_files_are_refused(tmp_path, suffix):
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    path = tmp_path / f"page.{suffix}"
+    Image.fromarray(noise).save(path)
+    data = path.read_bytes()
+    for keep in (0.7, 0.3):
+        path.write_bytes(data[: int(len(data) * keep)])
+        with pytest.raises(ReadError, match="damaged"):
+            read_image(path)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"lead,time\nI,0.1\n" * 9, "text file"),
+        (b"", "empty"),
+        (b"%PDF-1.7 ...", "PDF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "damaged"),
+        (b"\xff\xd8\xff\xe0", "damaged"),
+        (b"\0\1\2\3" * 50, "not a picture"),
+    ],
+)
+def test_other_files_are_named(tmp_path, content, message):
+    path = tmp_path / "page.png"
+    path.write_bytes(content)
+    with pytest.raises(ReadError, match=message):
+        read_image(path)
+
+
+def test_missing_and_folder(tmp_path):
+    with pytest.raises(ReadError, match="no such file"):
+        read_image(tmp_path / "none.png")
+    with pytest.raises(ReadError, match="folder"):
+        read_image(tmp_path)
+
+
+def test_size_is_checked_before_decoding(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.png"
+    Image.new("1", (20_000, 20_000)).save(path)  # 50 kB on disk
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
+    with pytest.raises(ReadError, match=r"20000×20000.*limit of 100 million.*digitize\.max_pixels"):
+        read_image(path)
+    assert Image.MAX_IMAGE_PIXELS is not None
+
+
+def test_limits_are_options_and_sizes_are_checked(tmp_path, picture):
+    Image.fromarray(picture).save(tmp_path / "page.png")
+    with pytest.raises(ReadError, match=r"limit of 0\.005 million"):
+        read_image(tmp_path / "page.png", max_pixels=5000)
+    Image.new("L", (1, 1)).save(tmp_path / "dot.png")
+    with pytest.raises(ReadError, match="1×1"):
+        read_image(tmp_path / "dot.png")
+    Image.new("1", (40_000, 100)).save(tmp_path / "long.png")
+    with pytest.raises(ReadError, match="cut it into pieces"):
+        read_image(tmp_path / "long.png")
