@@ -105,3 +105,24 @@ def test_forced_layout_with_too_few_rows_is_refused():
 def test_page_without_trace_is_refused(value):
     with pytest.raises(LayoutError, match="no row of continuous trace"):
         locate(np.full((800, 1600), value, np.float32), PX)
+
+
+def test_dark_grid_lines_are_no_rows():
+    layout, leads = load_layout("3x4_1r"), made_up_ecg(9)
+    mask, rows, x0, _ = draw_mask(layout, leads)
+    for gap in (12.0, 23.0):
+        y = int(rows[0] - gap * PX)
+        if y > 4 * PX:
+            mask[y : y + 2, 40:-40] = 1.0
+    y = int((rows[2] + rows[3]) / 2)
+    mask[y : y + 2, 40:-40] = 1.0
+    located = locate(mask, PX)
+    check(located, layout, rows, x0, leads)
+    assert not any("rows of ink" in w for w in located.warnings)
+
+
+def test_a_page_of_flat_lines_is_still_read():
+    layout = load_layout("3x4_1r")
+    mask, rows, _, _ = draw_mask(layout, {k: v * 0.0 for k, v in made_up_ecg(9).items()})
+    located = locate(mask, PX, layout="3x4_1r")
+    assert [round(s.baseline) for s in located.strips if s.t0 == 0] == pytest.approx(list(np.round(rows)), abs=4)

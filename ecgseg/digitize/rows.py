@@ -17,6 +17,8 @@ BAND = 8.0  # ink this far from the baseline still belongs to the row; a 10 mm p
 MAX_GAP = 3.0  # a hollow calibration pulse is 5 mm wide; a gap in a trace should be less
 MIN_SEGMENT = 8.0  # a continuous trace is at least this long
 PULSE_HEIGHT = 10.0
+RULED_BAND = 3.0  # runs this near to a row tell how straight it is
+RULED_WANDER = 0.3  # a trace, even one of low voltage, wanders further than this; a printed line does not
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,24 @@ def find_rows(ink: np.ndarray, px_per_mm: float) -> list[Row]:
     # Slopes make runs longer than the stroke is wide; the flat quarter of the columns shows its width.
     stroke = float(np.percentile(runs.length, 25))
     rows = [_extent(ink, runs, y, band, stroke, px_per_mm) for y in baselines]
-    return [r for r in rows if r is not None]
+    return _without_ruled_lines([r for r in rows if r is not None], runs, px_per_mm)
+
+
+def _without_ruled_lines(rows: list[Row], runs: Runs, px_per_mm: float) -> list[Row]:
+    """Leave out rows as straight as a ruler, a dark grid line taken for trace, unless the whole page is flat.
+
+    A row's wander is the 2nd to 98th percentile of its runs' ends about a straight line.
+    """
+    wander = []
+    for row in rows:
+        near = (np.abs(runs.y - row.baseline) < RULED_BAND * px_per_mm) & (runs.x >= row.x0) & (runs.x <= row.x1)
+        x, y, half = runs.x[near], runs.y[near], runs.length[near] / 2
+        y = y - np.polyval(np.polyfit(x, y, 1), x) if len(x) > 2 else y
+        wander.append(np.percentile(y + half, 98) - np.percentile(y - half, 2) - np.median(2 * half))
+    limit = RULED_WANDER * px_per_mm
+    if not wander or np.median(wander) < 3 * limit:
+        return rows
+    return [r for r, w in zip(rows, wander, strict=True) if w >= limit]
 
 
 def _merge(runs: Runs, peaks: np.ndarray, width: int, px_per_mm: float) -> list[tuple[float, np.ndarray]]:

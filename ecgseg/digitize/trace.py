@@ -26,11 +26,12 @@ def _up(n: float) -> int:
 
 
 @torch.inference_mode()
-def trace_strips(net: torch.nn.Module, image: np.ndarray, strips: list, height: int = 320) -> list[tuple]:
+def trace_strips(net: torch.nn.Module, image: np.ndarray, strips: list, height: int = 448) -> list[tuple]:
     """Read the trace of every strip.
 
     image (H, W, 3) uint8 at the network's 8 px/mm; strips have row, x0, x1 and baseline in pixels of it;
-    height: rows of pixels read about the baseline. Returns one (x, y, confidence) per strip, each (n,) float
+    height: rows of pixels read about the baseline, 56 mm: more than the crops of the training have, so that
+    tall complexes are not cut off. Returns one (x, y, confidence) per strip, each (n,) float
     with four positions a pixel column, x and y in pixels of the flat page.
     """
     device = next(net.parameters()).device

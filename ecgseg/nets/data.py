@@ -45,6 +45,8 @@ class CropDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         rng = np.random.default_rng([self.seed, index])
+        # Page tiles have no middle: some crops are read without it, and then no strip is asked for.
+        centred = bool(rng.random() < 0.8)
         crop = render_crop(
             self.recordings[rng.integers(len(self.recordings))],
             self.layouts[_choose(rng, self.mix.layouts)],
@@ -53,13 +55,14 @@ class CropDataset(Dataset):
             self.size,
             speed=float(_choose(rng, self.mix.speeds)),
             gain=float(_choose(rng, self.mix.gains)),
+            centred=centred,
         )
         return {
             "image": torch.from_numpy(crop.image).permute(2, 0, 1),
             "mask": torch.from_numpy(crop.mask),
             "line": torch.from_numpy(crop.line),
-            # Page tiles have no middle: some crops are read without it, and then no strip is asked for.
-            "centred": torch.tensor(bool(rng.random() < 0.85)),
+            "edge": torch.from_numpy(crop.edge),
+            "centred": torch.tensor(centred),
         }
 
 

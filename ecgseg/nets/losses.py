@@ -14,10 +14,13 @@ def steepness_weight(line: Tensor, gain: float, reach: int = 8, cap: float = 4.0
     return 1 + gain * F.max_pool1d(slope[:, None], 2 * reach + 1, stride=1, padding=reach)[:, 0]
 
 
-def line_loss(logits: Tensor, line: Tensor, sigma: float, steep: float, distance: float) -> Tensor:
+def line_loss(
+    logits: Tensor, line: Tensor, sigma: float, steep: float, distance: float, extra: Tensor | None = None
+) -> Tensor:
     """Return the mean over present sub-columns of Gaussian cross-entropy plus `distance` · |E[y] − y| in px.
 
-    logits: (B, 1, H, N); line: (B, N), NaN where nothing is printed or outside the crop; sigma in px.
+    logits: (B, 1, H, N); line: (B, N), NaN where nothing is printed or outside the crop; sigma in px;
+    extra: (B, N) further weight of each sub-column.
     """
     h = logits.shape[2]
     present = torch.isfinite(line) & (line > -0.5) & (line < h - 0.5)
@@ -29,7 +32,8 @@ def line_loss(logits: Tensor, line: Tensor, sigma: float, steep: float, distance
     if distance:
         mean = (logp.exp() * rows).sum(dim=1)
         error = error + distance * F.smooth_l1_loss(mean, y, reduction="none", beta=0.5)
-    weight = steepness_weight(line, steep) * present
+    weight = steepness_weight(line, steep)
+    weight = (weight if extra is None else weight + extra) * present
     return (error * weight).sum() / weight.sum().clamp_min(1)
 
 

@@ -38,6 +38,7 @@ class StripSystem(lightning.LightningModule):
         sigma_px: float = 1.0,
         steep: float = 1.0,
         distance: float = 0.05,
+        edge: float = 3.0,
         mask_weight: float = 1.0,
     ):
         super().__init__()
@@ -51,7 +52,7 @@ class StripSystem(lightning.LightningModule):
         own = mask[:, 1:] * centred.view(-1, 1, 1, 1)
         own_logits = out["mask"][:, 1:].masked_fill(~centred.view(-1, 1, 1, 1), -20.0)
         return {
-            "line": line_loss(out["line"], line, hp.sigma_px, hp.steep, hp.distance),
+            "line": line_loss(out["line"], line, hp.sigma_px, hp.steep, hp.distance, hp.edge * batch["edge"]),
             "mask": mask_loss(out["mask"][:, :1], mask[:, :1]) + mask_loss(own_logits, own),
         }
 
@@ -80,7 +81,7 @@ class StripSystem(lightning.LightningModule):
         for i in range(len(y)):
             t = truth[i]
             seen = np.isfinite(t) & (t > 0) & (t < out["line"].shape[2] - 1)
-            if seen.sum() < 64:
+            if seen.sum() < 64 or not batch["centred"][i]:
                 continue
             error = y[i][seen] - t[seen]
             error = error - np.mean(error)

@@ -19,19 +19,21 @@ SUBCOLUMNS = 4  # positions per pixel column: 32 per mm at 8 px/mm, 800 per seco
 class CropSize:
     """Size of a crop in pixels at px_per_mm; both sides are multiples of 32."""
 
-    height: int = 320
-    width: int = 384
+    height: int = 384
+    width: int = 320
     px_per_mm: float = 8.0
 
 
 @dataclass
 class Crop:
     """image (H, W, 3) uint8; mask (2, H, W) uint8: all traces and the centred row's, 2 px wide;
-    line (4·W,) float32: y in pixels of the centred row at four positions a column, NaN where it is not printed."""
+    line (4·W,) float32: y in pixels of the centred row at four positions a column, NaN where it is not printed;
+    edge (4·W,) float32: 1 near a strip's start or end, where names, separators and pulses touch it, else 0."""
 
     image: np.ndarray
     mask: np.ndarray
     line: np.ndarray
+    edge: np.ndarray
 
 
 def subcolumn_x(width: int) -> np.ndarray:
@@ -101,16 +103,19 @@ def render_crop(
     size: CropSize,
     speed: float = 25.0,
     gain: float = 10.0,
+    centred: bool = True,
 ) -> Crop:
     """Render a crop as the digitizer will cut it: drawn at a random resolution, degraded, resampled once.
 
+    A crop that is not `centred` on a row lies anywhere on the page, header and margins too: a page tile.
     The flattening is imitated with a residual error of rotation (0.15° rms) and scale (0.2 % rms).
     """
     variant = vary(recording, rng, layout.seconds)
     scene = build_scene(variant, layout, sample_style(rng), rng, 0.0, speed, gain)
     rows = sorted({t.strip.row for t in scene.traces})
     row = int(rows[rng.integers(len(rows))])
-    center = np.array(_center(scene, row, rng))
+    anywhere = rng.uniform((0, 0), (scene.width, scene.height))
+    center = np.array(_center(scene, row, rng)) if centred else anywhere
     native = 200 / 25.4 if rng.random() < 0.3 else float(np.exp(rng.uniform(np.log(4.5), np.log(14.0))))
     margin = 1.03
     h, w = (round(s / size.px_per_mm * native * margin) for s in (size.height, size.width))
@@ -132,4 +137,11 @@ def render_crop(
     own = [p for p, t in zip(polylines, scene.traces, strict=True) if t.strip.row == row]
     shape = (size.height, size.width)
     mask = np.stack([traces_coverage(polylines, 2.0, shape), traces_coverage(own, 2.0, shape)])
-    return Crop(image, np.rint(mask * 255).astype(np.uint8), row_line(own, size.width))
+    line, edge = row_line(own, size.width), np.zeros(size.width * SUBCOLUMNS, np.float32)
+    x = subcolumn_x(size.width)
+    for points in own:
+        start, end = points[0, 0], points[-1, 0]
+        # Names reach some 10 mm into a strip, separators 2 mm to either side of its ends.
+        near = (x > start - 2 * size.px_per_mm) & (x < start + 10 * size.px_per_mm)
+        edge[near | (np.abs(x - end) < 2 * size.px_per_mm)] = 1
+    return Crop(image, np.rint(mask * 255).astype(np.uint8), line, edge)

@@ -120,7 +120,7 @@ def sample_style(rng: np.random.Generator) -> Style:
         text_height=rng.uniform(2.0, 5.0),
         font=int(rng.integers(0, 1000)),
         pulse=str(rng.choice(["left", "right", "both", "none"], p=[0.6, 0.08, 0.07, 0.25])),
-        separator=str(rng.choice(["bar", "tick", "gap", "none"], p=[0.35, 0.2, 0.1, 0.35])),
+        separator=str(rng.choice(["bar", "tick", "gap", "none"], p=[0.45, 0.2, 0.1, 0.25])),
         names=str(rng.choice(["below", "above", "none"], p=[0.47, 0.47, 0.06])),
         header=bool(rng.random() < 0.8),
         grid_x=rng.uniform(0, 5),
@@ -219,7 +219,7 @@ def build_scene(
     scene = Scene(width, height, [], style=style, layout=layout, speed=speed, gain=gain)
     spelling = str(rng.choice(_SPELLINGS))
     below = style.names == "below"
-    name_dx, name_dy = rng.uniform(-0.5, 2.5), rng.uniform(3.5, 9.0) * (1 if below else -1)
+    name_dx, name_dy = rng.uniform(-0.5, 2.5), rng.uniform(1.0, 9.0) * (1 if below else -1)
     bar_width, bar_half = rng.uniform(0.25, 0.9), rng.uniform(1.5, 5.0)
     pulse_gap = rng.choice([0.0, rng.uniform(0, 3)])
     for strip in layout.strips:
