@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from ecgseg.layout import LEADS
+from ecgseg.render.scene import centred
 
 PAGE_WIDTH, PAGE_HEIGHT = 1970, 960
 PANELS = 4
@@ -67,11 +68,12 @@ def _frame(seconds: float, shape: tuple[int, int], rows: int, x0: int, px_per_mv
     return StudyFrame(baselines, x0, (width - 1 - x0) / seconds, px_per_mv)
 
 
-def panel_page(recording, leads=None, background=None, ink=(0, 0, 0)) -> StudyPage:
+def panel_page(recording, leads=None, background=None, ink=(0, 0, 0), seconds: float = 10.0) -> StudyPage:
     """Draw the study's four-panel page, 1970 x 960 px: four leads stacked in the right two thirds.
 
-    `recording` is a Recording; `leads` are four of its leads (None = its first four); `background` is
-    (960,1970,3) uint8 (None = white); `ink` is RGB. Raises ValueError for a lead that is not in the
+    `recording` is a Recording, of which the first `seconds` are drawn (all of it if it is shorter); `leads` are
+    four of its leads (None = its first four); `background` is (960,1970,3) uint8 (None = white); `ink` is
+    RGB. Each lead is drawn with its median at 0 mV. Raises ValueError for a lead that is not in the
     recording or a background of another size.
     """
     leads = tuple(recording.leads[:PANELS] if leads is None else leads)
@@ -79,17 +81,20 @@ def panel_page(recording, leads=None, background=None, ink=(0, 0, 0)) -> StudyPa
         raise ValueError(f"the four-panel page takes {PANELS} leads, but got {len(leads)}: {leads}")
     if missing := [lead for lead in leads if lead not in recording.leads]:
         raise ValueError(f"the recording has no lead {', '.join(missing)}; it has {recording.leads}")
-    frame = panel_frame(recording.signal.shape[1] / recording.fs)
-    return _draw_page(recording, dict(zip(leads, frame.baselines, strict=True)), frame, background, ink, [])
+    signal = excerpt(recording, seconds)
+    frame = panel_frame(signal.shape[1] / recording.fs)
+    return _draw_page(recording, signal, dict(zip(leads, frame.baselines, strict=True)), frame, background, ink, [])
 
 
-def stacked_page(recording, background=None, ink=(0, 0, 0)) -> StudyPage:
+def stacked_page(recording, background=None, ink=(0, 0, 0), seconds: float = 10.0) -> StudyPage:
     """Draw the study's 15-row plot: each lead in its own row over the full width of 1970 x 960 px.
 
-    The rows of leads that the recording lacks (vx, vy and vz in a 12-lead one) stay empty, and `warnings`
-    names them. Raises ValueError if it has none of the 15 leads or the background is of another size.
+    `recording` is a Recording, or anything with `signal`, `fs` and `leads` that also has the Frank leads. The
+    rows of leads that it lacks (vx, vy and vz in a 12-lead one) stay empty, and `warnings` names them. Raises
+    ValueError if it has none of the 15 leads or the background is of another size.
     """
-    frame = stack_frame(recording.signal.shape[1] / recording.fs)
+    signal = excerpt(recording, seconds)
+    frame = stack_frame(signal.shape[1] / recording.fs)
     rows = dict(zip(STACK_LEADS, frame.baselines, strict=True))
     present = {lead: y for lead, y in rows.items() if lead in recording.leads}
     if not present:
@@ -97,7 +102,13 @@ def stacked_page(recording, background=None, ink=(0, 0, 0)) -> StudyPage:
     warnings = []
     if missing := [lead for lead in rows if lead not in present]:
         warnings.append(f"drew {len(present)} of {len(rows)} rows: the recording has no {', '.join(missing)}")
-    return _draw_page(recording, present, frame, background, ink, warnings)
+    return _draw_page(recording, signal, present, frame, background, ink, warnings)
+
+
+def excerpt(recording, seconds: float) -> np.ndarray:
+    """Return the first `seconds` of a recording's leads (n_leads,n) float64 mV, each with its median at 0."""
+    signal = np.asarray(recording.signal, np.float64)[:, : round(seconds * recording.fs)]
+    return centred(signal) if signal.size else signal
 
 
 def trace_points(signal: np.ndarray, fs: float, frame: StudyFrame, baseline: float) -> np.ndarray:
@@ -142,15 +153,14 @@ def _finite_runs(points: np.ndarray) -> list[np.ndarray]:
     return [run for run in np.split(points, edges) if len(run) and np.isfinite(run[0]).all()]
 
 
-def _draw_page(recording, rows: dict, frame: StudyFrame, background, ink, warnings: list) -> StudyPage:
+def _draw_page(recording, signal, rows: dict, frame: StudyFrame, background, ink, warnings: list) -> StudyPage:
     shape = (PAGE_HEIGHT, PAGE_WIDTH, 3)
     image = np.full(shape, 255, np.uint8) if background is None else np.array(background)
     if image.shape != shape or image.dtype != np.uint8:
         raise ValueError(f"the background is {image.shape} {image.dtype}; give {shape} uint8")
     points = {}
     for lead, baseline in rows.items():
-        signal = recording.signal[recording.leads.index(lead)]
-        trace = trace_points(signal, recording.fs, frame, baseline)
+        trace = trace_points(signal[recording.leads.index(lead)], recording.fs, frame, baseline)
         points[lead] = trace
         draw_trace(image, trace, ink, TRACE_PX)
         if ((trace[:, 1] < 0) | (trace[:, 1] > PAGE_HEIGHT - 1)).any():
