@@ -8,10 +8,9 @@ STEP = 64  # the network takes sides that are multiples of this
 
 
 def tile_side(length: int, tile: int = TILE, overlap: int = OVERLAP) -> int:
-    """Return the side of equal tiles, at most about `tile` px, that cover `length` px with the least waste."""
-    count = int(np.ceil(length / tile))
-    side = length if count == 1 else int(np.ceil(length / count)) + overlap
-    return int(np.ceil(side / STEP)) * STEP
+    """Return the side, at most `tile` px, of equal tiles that cover `length` px with the least waste."""
+    count = max(1, int(np.ceil((length - overlap) / (tile - overlap))))
+    return int(np.ceil((length + (count - 1) * overlap) / count / STEP)) * STEP
 
 
 def tile_starts(length: int, tile: int, overlap: int = OVERLAP) -> list[int]:
