@@ -99,7 +99,7 @@ def test_page_mask_is_the_trace_two_pixels_wide(recording):
 
 
 def test_printed_recording_is_what_the_layout_shows(recording):
-    page = render_page(recording, "3x4_1r", start_s=0.0)
+    page = render_page(recording, "3x4_1r", style=plain_style())
     v4 = page.printed.lead("V4")
     fs = int(recording.fs)
     assert np.isnan(v4[: int(7.5 * fs)]).all()

@@ -58,7 +58,7 @@ def build_trainer(cfg: DictConfig, folder: Path) -> lightning.Trainer:
     best = ModelCheckpoint(folder, "best-{step}", monitor="val/snr_db", mode="max")
     last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     return lightning.Trainer(
-        logger=CSVLogger(folder, "log", version=""),
+        logger=CSVLogger(folder, "log"),
         callbacks=[best, last, LearningRateMonitor("step")],
         use_distributed_sampler=False,
         default_root_dir=folder,
