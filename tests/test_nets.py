@@ -207,11 +207,24 @@ def test_a_run_stopped_and_resumed_is_the_run_unbroken(tmp_path):
     assert load_net(tmp_path / "net.safetensors")[1]["info"]["steps"] == 6
 
 
-def test_a_bad_size_is_named():
-    from ecgseg.nets.fit import build_data
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("data.height=100", r"data\.height=100.*multiple of 32"),
+        ("data.batch_size=0", r"data\.batch_size=0"),
+        ("model.lr=fast", r"model\.lr=fast.*number"),
+        ("model.encoder=resnet19", r"model\.encoder=resnet19.*resnet18"),
+        ("trainer.accelerator=gpus", r"trainer\.accelerator=gpus.*cuda"),
+        ("+data.noise.foggy=1", r"data\.noise.*'foggy'.*light"),
+        ("ckpt_path=gone.ckpt", r"ckpt_path=gone\.ckpt"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_choices(override, named):
+    from ecgseg.nets.fit import check_config
 
-    with pytest.raises(ValueError, match=r"data\.height=100"):
-        build_data(config("data.height=100"))
+    check_config(config())
+    with pytest.raises(ValueError, match=named):
+        check_config(config(override))
 
 
 def test_the_noise_group_replaces_the_mix():

@@ -3,26 +3,58 @@
 from pathlib import Path
 
 import lightning
+import segmentation_models_pytorch as smp
 import torch
+from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from omegaconf import DictConfig, OmegaConf
 
+from ecgseg.layout import load_layout
 from ecgseg.nets.data import CropData, Mix
 from ecgseg.nets.stripnet import STRIDE, StripNet
 from ecgseg.nets.system import StripSystem
 from ecgseg.nets.weights import load_net, save_net
 from ecgseg.render.crops import CropSize
+from ecgseg.render.degrade import load_noise
 
 _NET_KEYS = ("encoder", "decoder_channels")
 
 
-def build_data(cfg: DictConfig) -> CropData:
-    """Return the data module of a config; raises ValueError naming a bad size."""
-    data = cfg.data
+_POSITIVE = ("data.height", "data.width", "data.batch_size", "data.steps_per_epoch", "data.val_crops",
+             "model.lr", "model.total_steps", "model.decay_steps", "model.sigma_px")  # fmt: skip
+
+
+def check_config(cfg: DictConfig) -> None:
+    """Raise ValueError naming the first key whose value cannot work, and what can; nothing has been started yet."""
+    for key in _POSITIVE:
+        value = OmegaConf.select(cfg, key)
+        if not isinstance(value, int | float) or value <= 0:
+            raise ValueError(f"{key}={value}: expected a number above 0")
     for key in ("height", "width"):
-        if data[key] % STRIDE:
-            raise ValueError(f"data.{key}={data[key]}: it must be a multiple of {STRIDE}")
+        if cfg.data[key] % STRIDE:
+            raise ValueError(f"data.{key}={cfg.data[key]}: it must be a multiple of {STRIDE}")
+    encoder, choices = cfg.model.encoder, smp.encoders.get_encoder_names()
+    if encoder not in choices and not encoder.startswith("tu-"):
+        raise ValueError(f"model.encoder={encoder}: choose tu-<a timm model> or one of {', '.join(choices)}")
+    accelerators = ("auto", *AcceleratorRegistry.available_accelerators())
+    if cfg.trainer.accelerator not in accelerators:
+        raise ValueError(f"trainer.accelerator={cfg.trainer.accelerator}: choose one of {', '.join(accelerators)}")
+    for key, load in (("noise", load_noise), ("val_noise", load_noise), ("layouts", load_layout)):
+        for name in cfg.data[key]:
+            try:
+                load(name)
+            except ValueError as error:
+                raise ValueError(f"data.{key}: {error}") from error
+    for key in ("ckpt_path", "init_weights"):
+        value = cfg[key]
+        if value not in (None, "last", "default") and not Path(value).is_file():
+            raise ValueError(f"{key}={value}: there is no such file")
+
+
+def build_data(cfg: DictConfig) -> CropData:
+    """Return the data module of a config."""
+    data = cfg.data
     level = (cfg.get("noise") or {}).get("name")
     plain = OmegaConf.to_container(data, resolve=True)
     common = dict(layouts=plain["layouts"], speeds=plain["speeds"], gains=plain["gains"])
@@ -68,6 +100,7 @@ def build_trainer(cfg: DictConfig, folder: Path) -> lightning.Trainer:
 
 def train(cfg: DictConfig) -> tuple[dict[str, float], dict]:
     """Run one training; returns the last logged metrics and the objects (trainer, system, data)."""
+    check_config(cfg)
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     folder = Path(cfg.run_dir)
     data, system = build_data(cfg), build_system(cfg)
@@ -75,8 +108,6 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict]:
     ckpt = cfg.ckpt_path
     if ckpt == "last":
         ckpt = str(folder / "last.ckpt") if (folder / "last.ckpt").is_file() else None
-    elif ckpt and not Path(ckpt).is_file():
-        raise ValueError(f"ckpt_path={ckpt}: there is no such file")
     # A checkpoint is a pickle: weights_only keeps a stranger's file from running code.
     trainer.fit(system, data, ckpt_path=ckpt, weights_only=True)
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
