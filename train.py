@@ -6,9 +6,10 @@ import sys
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve the renderer on few cores
 
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ecgseg.errors import EcgsegError
+from ecgseg.overrides import check_keys
 from ecgseg.paths import CONFIGS
 
 
@@ -25,5 +26,17 @@ def main(cfg: DictConfig) -> float:
     return metrics.get("val/snr_db", float("nan"))
 
 
+def checked(overrides: list[str]) -> None:
+    """Exit with one line if an override names a key that does not exist."""
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        # `noise` is a group without a default, so the composed config does not show it.
+        defaults = {"noise": None} | OmegaConf.to_container(hydra.compose("train"), resolve=False)
+    try:
+        check_keys(overrides, defaults)
+    except EcgsegError as error:
+        sys.exit(f"train.py: {error}")
+
+
 if __name__ == "__main__":
+    checked(sys.argv[1:])
     main()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from ecgseg.errors import EcgsegError
+from ecgseg.overrides import UsageError, check_keys
 from ecgseg.paths import CONFIGS
 
 OVERRIDE = re.compile(r"^(\+{0,2}|~)[A-Za-z_][\w./@-]*=")
@@ -25,10 +26,6 @@ EXAMPLES = """examples:
   python infer.py scan.png
   python infer.py scans/ more/page.jpg --out results digitize.speed=50 digitize.gain=5
 """
-
-
-class UsageError(EcgsegError):
-    """The command line itself is wrong; nothing has been done."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -89,23 +86,10 @@ def compose(overrides: list[str]) -> dict:
 
     with initialize_config_dir(str(CONFIGS.resolve()), version_base=None):
         defaults = OmegaConf.to_container(hydra_compose("infer"))
-        for override in overrides:
-            check_key(override, defaults)
+        check_keys(overrides, defaults)
         try:
             return OmegaConf.to_container(hydra_compose("infer", overrides=overrides), resolve=True)
         except (HydraException, OmegaConfBaseException) as error:
             # Where hydra looked for files is of no use to someone who mistyped a value.
             reason = " ".join(str(error).split("Config search path")[0].split())
             raise UsageError(f"{' '.join(overrides)}: {reason}") from error
-
-
-def check_key(override: str, defaults: dict) -> None:
-    """Raise UsageError if the key of a hydra override names nothing in the nested dict `defaults`."""
-    key = override.split("=", 1)[0].lstrip("+~")
-    node, path = defaults, []
-    for part in key.split("."):
-        if not isinstance(node, dict) or part not in node:
-            choices = node if isinstance(node, dict) else {}
-            names = ", ".join(".".join([*path, name]) for name in choices)
-            raise UsageError(f"unknown option '{key}' in '{override}'; the choices are {names or '.'.join(path)}")
-        node, path = node[part], [*path, part]
