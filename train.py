@@ -6,6 +6,7 @@ import sys
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve the renderer on few cores
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from ecgseg.errors import EcgsegError
@@ -16,8 +17,10 @@ from ecgseg.paths import CONFIGS
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
 def main(cfg: DictConfig) -> float:
     from ecgseg.nets.fit import train
-    from ecgseg.nets.sweep import record_run
+    from ecgseg.nets.sweep import in_sweep, record_run
 
+    if in_sweep():  # each run of a sweep keeps to its own folder
+        cfg.run_dir = HydraConfig.get().runtime.output_dir
     try:
         metrics, _ = train(cfg)
     except (EcgsegError, ValueError) as error:

@@ -1,5 +1,9 @@
 """The network's shapes, its losses, the decoder on perfect targets, weights files and the training loop."""
 
+import csv
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -232,3 +236,16 @@ def test_the_noise_group_replaces_the_mix():
 
     assert build_data(config("noise=heavy")).mix.noise == {"heavy": 1}
     assert set(build_data(config()).mix.noise) == {"none", "light", "medium", "heavy"}
+
+
+@pytest.mark.slow
+def test_a_sweep_leaves_one_table_and_one_plot_of_all_its_runs(tmp_path):
+    command = [sys.executable, "train.py", "-m", "noise=none,medium", *SMALL, f"hydra.sweep.dir={tmp_path}"]
+    command += ["data.height=96", "data.width=96", "model.total_steps=2", "model.decay_steps=1"]
+    done = subprocess.run(command, cwd=CONFIGS.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "runs.csv").open()))
+    assert [r["noise"] for r in rows] == ["none", "medium"]
+    assert all(np.isfinite(float(r["val/snr_db"])) for r in rows)
+    assert (tmp_path / "runs.png").stat().st_size > 1000
+    assert len(list(tmp_path.glob("*/last.ckpt"))) == 2

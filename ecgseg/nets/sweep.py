@@ -26,11 +26,17 @@ def write_plot(rows: list[dict], path: Path) -> None:
     plt.close(figure)
 
 
+def in_sweep() -> bool:
+    """Return whether this run is one of a hydra sweep (-m)."""
+    mode = HydraConfig.get().mode
+    return mode is not None and mode.name == "MULTIRUN"
+
+
 def record_run(cfg: DictConfig, metrics: dict[str, float]) -> None:
     """Add a finished run to the sweep's `runs.csv` and `runs.png` and print the table; nothing outside a sweep."""
-    hydra = HydraConfig.get()
-    if hydra.mode is None or hydra.mode.name != "MULTIRUN":
+    if not in_sweep():
         return
+    hydra = HydraConfig.get()
     folder = Path(hydra.sweep.dir)
     table = folder / "runs.csv"
     rows = list(csv.DictReader(table.open())) if table.is_file() else []
