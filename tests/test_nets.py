@@ -10,7 +10,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from ecgseg.digitize.assemble import assemble
-from ecgseg.digitize.decode import line_position
+from ecgseg.digitize.decode import connected, line_position
 from ecgseg.digitize.locate import LocatedStrip
 from ecgseg.digitize.trace import cut
 from ecgseg.errors import WeightsError
@@ -73,6 +73,18 @@ def test_no_ink_no_confidence():
     mask[:, 29:32, :8] = 10.0
     _, confidence = line_position(gaussian_logits(line, 96), mask)
     assert confidence[0, :32].min() > 0.99 and confidence[0, 36:].max() < 0.01
+
+
+def test_a_piece_that_no_ink_connects_is_no_trace():
+    y = torch.full((1, 1600), 60.0)
+    y[0, 400:440] = 20.0  # a grid line taken for trace
+    y[0, 800:820] = 20.0  # a QRS, drawn up and down
+    mask = torch.full((1, 96, 400), -10.0)
+    mask[:, 59:62] = 10.0
+    mask[:, 19:62, 199:206] = 10.0
+    kept = connected(y, mask)[0]
+    assert not kept[400:440].any()
+    assert kept[:400].all() and kept[440:].all()
 
 
 def test_perfect_targets_come_back_at_30_db():

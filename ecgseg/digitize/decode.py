@@ -30,3 +30,26 @@ def line_position(line: Tensor, mask: Tensor | None = None, window: int = 6) -> 
     columns = torch.arange(n, device=p.device) * ink.shape[2] // n
     at = ink[:, :, columns].gather(1, y.detach().round().long().clamp(0, h - 1)[:, None])[:, 0]
     return y, mass * at
+
+
+def connected(y: Tensor, mask: Tensor, jump: float = 6.0, ink: float = 0.1, shortest: int = 160) -> Tensor:
+    """Return which sub-columns (B, S·W) bool belong to a piece of trace that ink connects.
+
+    y (B, S·W) in pixels; mask: logits (B, H, W) of the strip's ink. A pen leaves ink on its way: where y jumps by
+    more than `jump` pixels from one sub-column to the next and the mask's probability falls below `ink` between,
+    the trace is broken. Pieces of fewer than `shortest` sub-columns (5 mm at 8 px/mm) between breaks are a
+    grid line or a letter taken for trace.
+    """
+    b, n = y.shape
+    h, w = mask.shape[1:]
+    near = F.max_pool2d(mask.sigmoid()[:, None], 3, stride=1, padding=1)[:, 0]
+    near = near[:, :, torch.arange(n - 1, device=y.device) * w // n]
+    start, step = y[:, :-1], y.diff(dim=1)
+    least = torch.ones_like(start)
+    for part in (0.2, 0.35, 0.5, 0.65, 0.8):
+        row = (start + step * part).round().long().clamp(0, h - 1)
+        least = torch.minimum(least, near.gather(1, row[:, None])[:, 0])
+    broken = (step.abs() > jump) & (least < ink)
+    piece = F.pad(broken.long().cumsum(1), (1, 0))
+    size = torch.zeros(b, n, device=y.device).scatter_add_(1, piece, torch.ones_like(y))
+    return size.gather(1, piece) >= shortest

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ecgseg.digitize.decode import line_position
+from ecgseg.digitize.decode import connected, line_position
 from ecgseg.nets.stripnet import STRIDE
 from ecgseg.render.crops import subcolumn_x
 
@@ -43,7 +43,9 @@ def trace_strips(net: torch.nn.Module, image: np.ndarray, strips: list, height: 
     crops = np.stack([cut(image, x, y, width, height) for x, y in zip(lefts, tops, strict=True)])
     batch = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255
     out = net(batch)
-    y, confidence = line_position(out["line"].float(), out["mask"][:, 1].float())
+    own = out["mask"][:, 1].float()
+    y, confidence = line_position(out["line"].float(), own)
+    confidence = confidence * connected(y, own)
     y, confidence, x = y.cpu().numpy(), confidence.cpu().numpy(), subcolumn_x(width)
     traces = []
     for strip in strips:
