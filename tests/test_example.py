@@ -37,9 +37,9 @@ def test_twelve_leads_with_a_plausible_heart_rate(out):
         assert np.isfinite(recording.lead(lead)).mean() > (0.97 if lead == "II" else 0.24)
     two = np.nan_to_num(recording.lead("II"))
     peaks, _ = find_peaks(two, height=0.6 * two.max(), distance=int(0.4 * recording.fs))
-    # Nine beats about a second apart are printed in the rhythm strip.
+    # The truth beside the scan has nine beats and 52.4 bpm in its rhythm strip.
     assert len(peaks) == 9
-    assert 55 < 60 * recording.fs / np.median(np.diff(peaks)) < 61
+    assert 51.5 < 60 * recording.fs / np.median(np.diff(peaks)) < 53.5
     assert 0.5 < two.max() < 1.5
     residual, _ = identity_residual(recording, IDENTITIES["II = I + III"])
     assert residual < 0.1

@@ -32,13 +32,16 @@ def line_position(line: Tensor, mask: Tensor | None = None, window: int = 6) -> 
     return y, mass * at
 
 
-def connected(y: Tensor, mask: Tensor, jump: float = 6.0, ink: float = 0.1, shortest: int = 160) -> Tensor:
+def connected(
+    y: Tensor, mask: Tensor, ends: Tensor | None = None, jump: float = 6.0, ink: float = 0.1, shortest: int = 160
+) -> Tensor:
     """Return which sub-columns (B, S·W) bool belong to a piece of trace that ink connects.
 
     y (B, S·W) in pixels; mask: logits (B, H, W) of the strip's ink. A pen leaves ink on its way: where y jumps by
     more than `jump` pixels from one sub-column to the next and the mask's probability falls below `ink` between,
     the trace is broken. Pieces of fewer than `shortest` sub-columns (5 mm at 8 px/mm) between breaks are a
-    grid line or a letter taken for trace.
+    grid line or a letter taken for trace. ends (B, 2) are the first and last sub-columns of each row: what lies
+    outside does not lengthen a piece inside.
     """
     b, n = y.shape
     h, w = mask.shape[1:]
@@ -50,6 +53,9 @@ def connected(y: Tensor, mask: Tensor, jump: float = 6.0, ink: float = 0.1, shor
         row = (start + step * part).round().long().clamp(0, h - 1)
         least = torch.minimum(least, near.gather(1, row[:, None])[:, 0])
     broken = (step.abs() > jump) & (least < ink)
+    if ends is not None:
+        at = torch.arange(n - 1, device=y.device)
+        broken |= (at == ends[:, :1] - 1) | (at == ends[:, 1:])
     piece = F.pad(broken.long().cumsum(1), (1, 0))
     size = torch.zeros(b, n, device=y.device).scatter_add_(1, piece, torch.ones_like(y))
     return size.gather(1, piece) >= shortest

@@ -5,7 +5,7 @@ import torch
 
 from ecgseg.digitize.decode import connected, line_position
 from ecgseg.nets.stripnet import STRIDE
-from ecgseg.render.crops import subcolumn_x
+from ecgseg.render.crops import SUBCOLUMNS, subcolumn_x
 
 _SIDE = 32  # px of page kept left and right of a row, so that its ends are seen in their surroundings
 
@@ -32,7 +32,7 @@ def trace_strips(net: torch.nn.Module, image: np.ndarray, strips: list, height: 
     image (H, W, 3) uint8 at the network's 8 px/mm; strips have row, x0, x1 and baseline in pixels of it;
     height: rows of pixels read about the baseline, 56 mm: more than the crops of the training have, so that
     tall complexes are not cut off. Returns one (x, y, confidence) per strip, each (n,) float
-    with four positions a pixel column, x and y in pixels of the flat page.
+    with four positions a pixel column, x and y in pixels of the flat page; y is NaN where no ink connects the trace.
     """
     device = next(net.parameters()).device
     rows = sorted({s.row for s in strips})
@@ -45,7 +45,11 @@ def trace_strips(net: torch.nn.Module, image: np.ndarray, strips: list, height: 
     out = net(batch)
     own = out["mask"][:, 1].float()
     y, confidence = line_position(out["line"].float(), own)
-    confidence = confidence * connected(y, own)
+    spans = [(min(s.x0 for s in g) - left, max(s.x1 for s in g) - left) for g, left in zip(by_row, lefts, strict=True)]
+    ends = (torch.tensor(spans, device=device) * SUBCOLUMNS).round().long()
+    kept = connected(y, own, ends)
+    # Neither value nor confidence: what is left out must not be bridged with what was wrongly read.
+    y, confidence = y.masked_fill(~kept, float("nan")), confidence * kept
     y, confidence, x = y.cpu().numpy(), confidence.cpu().numpy(), subcolumn_x(width)
     traces = []
     for strip in strips:
