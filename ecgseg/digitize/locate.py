@@ -284,6 +284,6 @@ def _explain(rows: list[Row], tried: list[Layout], px_per_mm: float, speed: floa
     if forced:
         return f"{found}, but layout {known} was asked for: choose another of {', '.join(layout_names())}"
     return (
-        f"{found}, which fits none of {known}: name the nearest with layout=…, check the paper speed "
+        f"{found}, which fits none of {known}: name the nearest with digitize.layout=…, check the paper speed "
         f"({speed:g} mm/s assumed), or add a layout file"
     )
