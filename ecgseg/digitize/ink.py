@@ -4,7 +4,7 @@ import numpy as np
 
 TILE = 1152  # px, the largest tile: it sees several rows of a page and bounds the memory
 OVERLAP = 64  # px that neighbouring tiles share
-STEP = 64  # the network takes sides that are multiples of this
+STEP = 64  # a multiple of the network's own 32
 
 
 def tile_side(length: int, tile: int = TILE, overlap: int = OVERLAP) -> int:

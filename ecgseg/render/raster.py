@@ -45,14 +45,14 @@ def coverage(polylines: list[np.ndarray], width: float, shape: tuple[int, int], 
     return canvas.astype(np.float32) / 255
 
 
-def trace_coverage(points: np.ndarray, width: float, shape: tuple[int, int], out: np.ndarray, slices: int = 4) -> None:
+def trace_coverage(points: np.ndarray, width: float, out: np.ndarray, slices: int = 4) -> None:
     """Draw one trace, a polyline whose x only grows, into a coverage layer in place (maximum with what is there).
 
     points (n, 2) and width in pixels, centres at integer coordinates; out (H, W) float32. A round pen of radius
     r at (x + d, y) covers the column x from y − √(r² − d²) to y + √(r² − d²), and since the trace is continuous
     the union over |d| ≤ r is one interval: exact in y, `slices` slices a pixel in x.
     """
-    h, w = shape
+    h, w = out.shape
     first = max(0, int(np.floor(points[0, 0] - width)))
     last = min(w, int(np.ceil(points[-1, 0] + width)) + 1)
     if last <= first or len(points) < 2:
@@ -88,7 +88,7 @@ def traces_coverage(traces: list[np.ndarray], width: float, shape: tuple[int, in
         x, block = points[:, 0], 96.0
         for left in np.arange(max(-block, x[0]), min(shape[1] + block, x[-1]), block):
             i, j = np.searchsorted(x, [left, left + block])
-            trace_coverage(points[max(0, i - 1) : j + 1], width, shape, out)
+            trace_coverage(points[max(0, i - 1) : j + 1], width, out)
     return out
 
 
