@@ -14,7 +14,7 @@ from ecgseg.errors import EcgsegError, GridError, LayoutError, WeightsError  # n
 from ecgseg.layout import LEADS  # noqa: E402
 from ecgseg.ptb import load_records  # noqa: E402
 from ecgseg.render.page import render_page  # noqa: E402
-from ecgseg.render.scene import sample_style  # noqa: E402
+from ecgseg.render.style import sample_style  # noqa: E402
 
 
 class DarkInk(torch.nn.Module):

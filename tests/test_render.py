@@ -6,11 +6,12 @@ import pytest
 from ecgseg.layout import layout_names, load_layout, parse_layout
 from ecgseg.ptb import load_records
 from ecgseg.recording import Recording
+from ecgseg.render.capture import capture
 from ecgseg.render.crops import CropSize, render_crop, row_line
-from ecgseg.render.degrade import check_noise, degrade, load_noise
+from ecgseg.render.levels import Noise, load_noise, parse_noise
 from ecgseg.render.page import render_page
 from ecgseg.render.raster import traces_coverage
-from ecgseg.render.scene import sample_style
+from ecgseg.render.style import sample_style
 
 LEVELS = ("none", "light", "medium", "heavy")
 
@@ -114,7 +115,7 @@ def test_crop_target_lies_on_its_ink(recording):
     errors = []
     for seed in range(16):
         rng = np.random.default_rng(seed)
-        crop = render_crop(recording, load_layout("6x2_0r"), {}, rng, size)
+        crop = render_crop(recording, load_layout("6x2_0r"), Noise("none"), rng, size)
         own = crop.mask[1].astype(float)
         y = crop.line.reshape(-1, 4).mean(1)
         for x in np.flatnonzero(np.isfinite(y) & (y > 8) & (y < size.height - 8)):
@@ -139,7 +140,7 @@ def test_noise_levels_are_well_formed_and_change_the_picture(level):
     image[40:44] = 20
     changed = 0
     for seed in range(6):
-        out = degrade(image, load_noise(level), np.random.default_rng(seed))
+        out = capture(image, load_noise(level).capture, np.random.default_rng(seed))
         assert out.shape == image.shape and out.dtype == np.uint8
         changed += not np.array_equal(out, image)
     assert changed == 0 if level == "none" else changed >= 4
@@ -148,8 +149,8 @@ def test_noise_levels_are_well_formed_and_change_the_picture(level):
 def test_each_effect_of_each_level_runs_alone():
     image = np.random.default_rng(0).integers(0, 255, (64, 80, 3), np.uint8)
     for level in LEVELS:
-        for name, options in load_noise(level).items():
-            out = degrade(image, {name: options | {"p": 1.0}}, np.random.default_rng(1))
+        for name, options in load_noise(level).capture.items():
+            out = capture(image, {name: options | {"p": 1.0}}, np.random.default_rng(1))
             assert out.shape == image.shape and out.dtype == np.uint8, name
 
 
@@ -159,7 +160,7 @@ def test_each_effect_of_each_level_runs_alone():
 )
 def test_a_bad_noise_level_is_named(effects, named):
     with pytest.raises(ValueError, match=named):
-        check_noise(effects)
+        parse_noise("mine", {"capture": effects})
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from ecgseg.layout import load_layout
 from ecgseg.ptb import load_folder, load_records
 from ecgseg.recording import Recording
 from ecgseg.render.crops import CropSize, render_crop
-from ecgseg.render.degrade import load_noise
+from ecgseg.render.levels import load_noise
 
 
 @dataclass

@@ -16,7 +16,7 @@ from ecgseg.nets.stripnet import STRIDE, StripNet
 from ecgseg.nets.system import StripSystem
 from ecgseg.nets.weights import load_net, save_net
 from ecgseg.render.crops import CropSize
-from ecgseg.render.degrade import load_noise
+from ecgseg.render.levels import load_noise
 
 _NET_KEYS = ("encoder", "decoder_channels")
 

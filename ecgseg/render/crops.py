@@ -7,10 +7,12 @@ import numpy as np
 
 from ecgseg.layout import Layout
 from ecgseg.recording import Recording
-from ecgseg.render.degrade import degrade
+from ecgseg.render.capture import capture
+from ecgseg.render.levels import Noise
 from ecgseg.render.page import apply, compose, rotation
 from ecgseg.render.raster import rasterize, traces_coverage
-from ecgseg.render.scene import Scene, build_scene, centred, sample_style
+from ecgseg.render.scene import Scene, build_scene, centred
+from ecgseg.render.style import sample_style
 
 SUBCOLUMNS = 4  # positions per pixel column: 32 per mm at 8 px/mm, 800 per second at 25 mm/s
 
@@ -98,7 +100,7 @@ def _center(scene: Scene, row: int, rng: np.random.Generator) -> tuple[float, fl
 def render_crop(
     recording: Recording,
     layout: Layout,
-    effects: dict,
+    effects: Noise,
     rng: np.random.Generator,
     size: CropSize,
     speed: float = 25.0,
@@ -122,7 +124,7 @@ def render_crop(
     middle = np.array([(w - 1) / 2, (h - 1) / 2])
     origin = tuple(center - middle / native)
     image = np.rint(rasterize(scene, origin, native, (h, w), 2 if native > 9 else 3) * 255)
-    image = degrade(np.clip(image, 0, 255).astype(np.uint8), effects, rng)
+    image = capture(np.clip(image, 0, 255).astype(np.uint8), effects.capture, rng)
     zoom = size.px_per_mm / native * (1 + rng.normal(0, 0.002))
     if zoom < 0.95:  # as the digitizer does before it shrinks a page
         image = cv2.GaussianBlur(image, (0, 0), 0.45 * np.sqrt(1 / zoom**2 - 0.8))

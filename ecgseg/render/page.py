@@ -7,9 +7,11 @@ import numpy as np
 
 from ecgseg.layout import LEADS, Layout, Strip, load_layout
 from ecgseg.recording import Recording
-from ecgseg.render.degrade import degrade, load_noise
+from ecgseg.render.capture import capture
+from ecgseg.render.levels import Noise, load_noise
 from ecgseg.render.raster import rasterize, traces_coverage
-from ecgseg.render.scene import Scene, Style, build_scene, centred, sample_style
+from ecgseg.render.scene import Scene, build_scene, centred
+from ecgseg.render.style import Style, sample_style
 
 
 @dataclass
@@ -68,7 +70,7 @@ def printed_recording(scene: Scene, recording: Recording) -> Recording:
 def render_page(
     recording: Recording,
     layout: str | Layout = "3x4_1r",
-    noise: str | dict = "none",
+    noise: str | Noise = "none",
     rng: np.random.Generator | int = 0,
     px_per_mm: float = 200 / 25.4,
     speed: float = 25.0,
@@ -80,7 +82,7 @@ def render_page(
     """Render a page and its truth.
 
     px_per_mm is the resolution, skew_deg the rotation of the sheet; noise names a level of configs/noise
-    or gives its effects. Each lead is printed with its median at 0 mV. The same generator state gives the same page.
+    or is one. Each lead is printed with its median at 0 mV. The same generator state gives the same page.
     """
     rng = np.random.default_rng(rng)
     layout = load_layout(layout) if isinstance(layout, str) else layout
@@ -98,6 +100,6 @@ def render_page(
     points = [apply(matrix, t.points) for t in scene.traces]
     mask = np.rint(traces_coverage(points, 2.0, (h, w)) * 255).astype(np.uint8)
     baselines = [float(apply(matrix, np.array([[t.x0, t.baseline]]))[0, 1]) for t in scene.traces]
-    image = degrade(image, effects, rng)
+    image = capture(image, effects.capture, rng)
     strips = [t.strip for t in scene.traces]
     return Page(image, mask, strips, points, baselines, matrix, layout, printed_recording(scene, recording), scene)

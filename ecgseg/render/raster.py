@@ -8,7 +8,8 @@ import matplotlib
 import numpy as np
 from PIL import ImageFont
 
-from ecgseg.render.scene import Scene, Style, Text
+from ecgseg.render.scene import Scene, Text
+from ecgseg.render.style import Style
 
 _SHIFT = 8  # fractional bits of cv2's drawing coordinates
 # Fonts of the matplotlib wheel (DejaVu, STIX, Computer Modern), less the symbol-only ones.
@@ -183,7 +184,8 @@ def rasterize(
     texts = np.zeros(shape, np.float32)
     _text_layer(scene.texts, origin, px_per_mm, texts)
     by_width: dict[float, list[np.ndarray]] = {}
-    for points, width in scene.lines:
+    pulses = [(p.points, style.trace_width) for p in scene.pulses]
+    for points, width in [*((n.points, n.width) for n in scene.lines), *pulses]:
         part = window(points)
         if part is not None:
             by_width.setdefault(width, []).append(part)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ecgseg.layout import Layout, Strip
 from ecgseg.recording import Recording
+from ecgseg.render.style import Style
 
 
 @dataclass
@@ -23,109 +24,72 @@ class Trace:
 
 @dataclass
 class Text:
-    """A line of text whose left end and baseline are at x, y in mm; `height` is the font size in mm."""
+    """A line of text whose left end and baseline are at x, y in mm; `height` is the font size in mm.
+
+    `role` is lead (then `lead` names it), calibration (speed, gain) or other; `angle` 0 or 90 degrees (read upwards);
+    `color` is RGB in 0..1, None for the style's.
+    """
 
     text: str
     x: float
     y: float
     height: float
     font: int = 0
+    role: str = "other"
+    lead: str | None = None
+    angle: int = 0
+    color: np.ndarray | None = None
+
+
+@dataclass
+class Line:
+    """A polyline (n, 2) in mm drawn with a round pen of `width` mm; `color` RGB in 0..1, None for the text's."""
+
+    points: np.ndarray
+    width: float
+    color: np.ndarray | None = None
+
+
+@dataclass
+class Area:
+    """A filled polygon (n, 2) in mm; `color` RGB in 0..1, laid on with `strength` 0..1."""
+
+    points: np.ndarray
+    color: np.ndarray
+    strength: float = 1.0
+
+
+@dataclass
+class Pulse:
+    """A calibration pulse: its outline (n, 2) in mm; 1 mV high from `baseline` up, between x0 and x1 in mm; its row."""
+
+    points: np.ndarray
+    baseline: float
+    x0: float
+    x1: float
+    row: int
 
 
 @dataclass
 class Scene:
-    """A page in mm: size, traces, other ink (polylines with a width in mm), texts, and its style."""
+    """A page in mm: size, traces, pulses, other ink in drawing order (areas, lines, texts), and its style.
+
+    `gains` (mm/mV) overrides `gain` for single leads. `over` is ink laid on after the traces: pens, stamps.
+    """
 
     width: float
     height: float
     traces: list[Trace]
-    lines: list[tuple[np.ndarray, float]] = field(default_factory=list)
+    pulses: list[Pulse] = field(default_factory=list)
+    areas: list[Area] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     texts: list[Text] = field(default_factory=list)
-    style: "Style | None" = None
+    over: list[Line | Area | Text] = field(default_factory=list)
+    style: Style | None = None
     layout: Layout | None = None
     speed: float = 25.0
     gain: float = 10.0
-
-
-@dataclass
-class Style:
-    """How a page looks: paper and inks as RGB in 0..1, widths in mm, strengths in 0..1."""
-
-    paper: np.ndarray
-    grid: str  # full, major, minor, none
-    minor_color: np.ndarray
-    major_color: np.ndarray
-    minor_strength: float
-    major_strength: float
-    minor_width: float
-    major_width: float
-    dash_mm: float  # 0 = solid lines
-    dash_duty: float
-    trace_color: np.ndarray
-    trace_width: float
-    text_color: np.ndarray
-    text_height: float
-    font: int
-    pulse: str  # left, right, both, none
-    separator: str  # bar, tick, gap, none
-    names: str  # below, above, none
-    header: bool
-    grid_x: float = 0.0
-    grid_y: float = 0.0
-
-
-GRID_COLORS = np.array(
-    [
-        [0.85, 0.10, 0.10],  # red
-        [0.95, 0.45, 0.50],  # pink
-        [0.90, 0.50, 0.15],  # orange
-        [0.55, 0.35, 0.20],  # brown
-        [0.20, 0.60, 0.30],  # green
-        [0.25, 0.45, 0.85],  # blue
-        [0.45, 0.45, 0.45],  # grey
-        [0.10, 0.10, 0.10],  # black
-    ]
-)
-_GRID_ODDS = np.array([0.30, 0.16, 0.10, 0.06, 0.06, 0.06, 0.18, 0.08])
-
-
-def sample_style(rng: np.random.Generator) -> Style:
-    """Draw a random page style: paper, grid, inks, fonts, separators and calibration pulses."""
-    color = np.clip(GRID_COLORS[rng.choice(len(GRID_COLORS), p=_GRID_ODDS)] + rng.normal(0, 0.05, 3), 0, 1)
-    paper = np.ones(3)
-    if rng.random() < 0.5:
-        paper = np.clip(rng.uniform(0.86, 1.0) - rng.uniform(0, 0.06, 3) * [0, 0.3, 1.0], 0, 1)
-    if rng.random() < 0.1:
-        paper = paper * [1.0, 0.92, 0.92]
-    dark = rng.uniform(0.0, 0.35) if rng.random() < 0.9 else rng.uniform(0.3, 0.55)
-    trace = np.full(3, dark) + rng.normal(0, 0.02, 3)
-    if rng.random() < 0.12:  # coloured ink, blue or violet more often than any other
-        trace = trace + rng.uniform(0, 0.4, 3) * [0.4, 0.3, 1.0]
-    text = trace if rng.random() < 0.8 else np.full(3, rng.uniform(0, 0.4))
-    minor_strength = rng.uniform(0.12, 0.7)
-    return Style(
-        paper=paper,
-        grid=str(rng.choice(["full", "major", "minor", "none"], p=[0.8, 0.08, 0.07, 0.05])),
-        minor_color=color,
-        major_color=np.clip(color * rng.uniform(0.6, 1.0), 0, 1),
-        minor_strength=minor_strength,
-        major_strength=float(np.clip(minor_strength + rng.uniform(0.0, 0.5), 0, 1)),
-        minor_width=rng.uniform(0.06, 0.22),
-        major_width=rng.uniform(0.12, 0.38),
-        dash_mm=float(rng.choice([0.0, rng.uniform(0.2, 1.1)], p=[0.6, 0.4])),
-        dash_duty=rng.uniform(0.3, 0.85),
-        trace_color=np.clip(trace, 0, 0.8),
-        trace_width=float(np.exp(rng.uniform(np.log(0.14), np.log(0.6)))),
-        text_color=np.clip(text, 0, 0.7),
-        text_height=rng.uniform(2.0, 5.0),
-        font=int(rng.integers(0, 1000)),
-        pulse=str(rng.choice(["left", "right", "both", "none"], p=[0.6, 0.08, 0.07, 0.25])),
-        separator=str(rng.choice(["bar", "tick", "gap", "none"], p=[0.45, 0.2, 0.1, 0.25])),
-        names=str(rng.choice(["below", "above", "none"], p=[0.47, 0.47, 0.06])),
-        header=bool(rng.random() < 0.8),
-        grid_x=rng.uniform(0, 5),
-        grid_y=rng.uniform(0, 5),
-    )
+    gains: dict[str, float] = field(default_factory=dict)
 
 
 def centred(signal: np.ndarray) -> np.ndarray:
@@ -149,12 +113,13 @@ def printed_trace(
     return Trace(strip, points, baseline, x0, x0 + strip.seconds * speed, piece, recording.fs)
 
 
-def _pulse(x: float, baseline: float, gain: float, direction: int, lead_in: float) -> np.ndarray:
+def _pulse(x: float, baseline: float, gain: float, direction: int, lead_in: float, row: int) -> Pulse:
     """Return the calibration pulse (1 mV, 0.2 s at 25 mm/s) that ends at x (direction −1) or starts there."""
     xs = np.array([-5.0 - lead_in, -5.0, -5.0, 0.0, 0.0, lead_in])
     if direction > 0:
         xs = xs + 5.0 + lead_in
-    return np.stack([x + xs, baseline - np.array([0, 0, 1, 1, 0, 0]) * gain], axis=1)
+    points = np.stack([x + xs, baseline - np.array([0, 0, 1, 1, 0, 0]) * gain], axis=1)
+    return Pulse(points, baseline, float(points[1, 0]), float(points[4, 0]), row)
 
 
 _SPELLINGS = ("{}", "{}", "{}", "{}:", "({})", "Lead {}")
@@ -232,26 +197,27 @@ def build_scene(
         if style.names != "none":
             name = spelling.format(strip.lead)
             dy = name_dy + (style.text_height if below else 0) * 0.6
-            scene.texts.append(Text(name, x0 + name_dx, base + dy, style.text_height, style.font))
+            scene.texts.append(Text(name, x0 + name_dx, base + dy, style.text_height, style.font, "lead", strip.lead))
         if strip.offset_s > 0 and style.separator in ("bar", "tick"):
             half = bar_half if style.separator == "bar" else bar_half * 0.6
             if style.separator == "bar":
                 ends = [[x0, base - half], [x0, base + half]]
-                scene.lines.append((np.array(ends), bar_width))
+                scene.lines.append(Line(np.array(ends), bar_width))
             else:
                 for sign in (-1, 1):
                     ends = [[x0, base + sign * 2 * half], [x0, base + sign * 3.2 * half]]
-                    scene.lines.append((np.array(ends), bar_width * 0.6))
+                    scene.lines.append(Line(np.array(ends), bar_width * 0.6))
     for r, base in enumerate(baselines):
         if not any(t.strip.row == r for t in scene.traces):
             continue
         lead_in = float(rng.choice([0.0, 0.0, rng.uniform(0, 1.5)]))
         if style.pulse in ("left", "both"):
-            scene.lines.append((_pulse(left - pulse_gap, base, gain, -1, lead_in), style.trace_width))
+            scene.pulses.append(_pulse(left - pulse_gap, base, gain, -1, lead_in, r))
         if style.pulse in ("right", "both"):
-            scene.lines.append((_pulse(left + row_mm + 1, base, gain, 1, lead_in), style.trace_width))
+            scene.pulses.append(_pulse(left + row_mm + 1, base, gain, 1, lead_in, r))
     if style.header:
         scene.texts += _header(rng, width, 1.0, top - 4, style)
     foot = f"{speed:g}mm/s" + " " * int(rng.integers(2, 30)) + f"{gain:g}mm/mV"
-    scene.texts.append(Text(foot, width * rng.uniform(0.05, 0.6), height - 2.0, style.text_height, style.font))
+    x = width * rng.uniform(0.05, 0.6)
+    scene.texts.append(Text(foot, x, height - 2.0, style.text_height, style.font, "calibration"))
     return scene

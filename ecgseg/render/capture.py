@@ -1,13 +1,9 @@
-"""Named photometric effects, composed by a noise level file: what printers, scanners and time do to a page."""
-
-from functools import lru_cache
+"""Named photometric effects on the picture taken of a sheet: what scanners, cameras and files do to it."""
 
 import albumentations
 import cv2
 import numpy as np
-import yaml
 
-from ecgseg.paths import CONFIGS
 from ecgseg.render.noise import salt_and_pepper, tiled_pattern
 
 Span = tuple[float, float]
@@ -123,30 +119,8 @@ EFFECTS = {
 } | {"salt_pepper": salt_pepper, "pattern": pattern}
 
 
-def check_noise(effects: dict, name: str = "noise") -> dict:
-    """Return the effects of a noise level if they are well formed; raises ValueError naming what is off."""
-    for effect, options in effects.items():
-        if effect not in EFFECTS and not hasattr(albumentations, effect):
-            choices = ", ".join(EFFECTS)
-            raise ValueError(f"{name}: unknown effect '{effect}'; choose from {choices}, or an albumentations class")
-        if not isinstance(options, dict) or not 0 <= options.get("p", -1) <= 1:
-            raise ValueError(f"{name}: effect '{effect}' needs a probability p between 0 and 1")
-    return effects
-
-
-@lru_cache
-def load_noise(name: str) -> dict:
-    """Read the noise level `name` from configs/noise; raises ValueError listing the choices if there is none."""
-    path = CONFIGS / "noise" / f"{name}.yaml"
-    if not path.is_file():
-        choices = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
-        raise ValueError(f"unknown noise level '{name}'; the choices are {choices}")
-    spec = yaml.safe_load(path.read_text()) or {}
-    return check_noise(spec.get("effects") or {}, f"noise level {name}")
-
-
-def degrade(image: np.ndarray, effects: dict, rng: np.random.Generator) -> np.ndarray:
-    """Apply the effects of a noise level in their order, each with its probability.
+def capture(image: np.ndarray, effects: dict, rng: np.random.Generator) -> np.ndarray:
+    """Apply the capture effects of a noise level in their order, each with its probability.
 
     image: (H, W, 3) uint8 RGB; effects: name → {p, parameter: [low, high], …}, a name of EFFECTS or of a
     pixel-level albumentations transform. Returns a new image of the same size.
