@@ -104,7 +104,7 @@ def _notches(rng: np.random.Generator, size: float) -> list[tuple]:
 
 def normal(rng: np.random.Generator) -> Form:
     """Septum to the front, then left and down, then back, last the base: R grows from V1 to V5, T upright."""
-    frontal, flat = 22 * rng.standard_normal(), 12 * rng.standard_normal()
+    frontal, flat = 22 * rng.standard_normal(), 4 + 16 * rng.standard_normal()
     parts = [
         (0.0, 0.2, 0.42, _near(rng, [-0.15, 0.02, -0.35], 0.2) * rng.uniform(0.5, 1.3)),
         (0.12, 0.4, 0.68, _near(rng, [1.0, 0.7, 0.1])),

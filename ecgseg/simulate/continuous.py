@@ -30,4 +30,4 @@ def atrial_fibrillation(rng: np.random.Generator, n: int, fs: float) -> np.ndarr
 def ventricular_fibrillation(rng: np.random.Generator, n: int, fs: float) -> np.ndarray:
     """Return the heart vector (3, n) in mV of ventricular fibrillation: 3 to 7 Hz, chaotic, fine to coarse."""
     sines = _wobbling(rng, n, fs, rng.uniform(3.5, 6) * rng.uniform(0.6, 1.4, 5), 0.15)
-    return rng.uniform(0.06, 0.55) * rng.standard_normal((3, 5)) @ sines
+    return rng.uniform(0.05, 0.32) * rng.standard_normal((3, 5)) @ sines

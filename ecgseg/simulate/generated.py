@@ -26,7 +26,8 @@ _BATCH = 8
 def generated(rng: np.random.Generator, n: int) -> list[Recording]:
     """Return n recordings of 10 s at 500 Hz; the same generator state gives the same ones on the same machine.
 
-    I + III = II and aVR + aVL + aVF = 0 hold exactly. Raises RecordError where deepfake-ecg is not installed.
+    I + III = II and aVR + aVL + aVF = 0 hold exactly. The first and last 0.04 s are rougher than the rest: the network
+    pads with zeros there. Raises RecordError where deepfake-ecg is not installed.
     """
     network, recordings = _network(), []
     for first in range(0, n, _BATCH):
