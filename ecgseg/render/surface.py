@@ -104,9 +104,7 @@ class Surface:
 
     def normal(self, mm: np.ndarray) -> np.ndarray:
         """Return the unit normals (n, 3) at points (n, 2) of the paper."""
-        step = 0.5
         here = self.place(mm)
-        across = self.place(mm + [step, 0]) - here
-        down = self.place(mm + [0, step]) - here
+        across, down = (self.place(mm + step) - here for step in 0.5 * np.eye(2))
         n = np.cross(across, down)
         return n / np.linalg.norm(n, axis=1, keepdims=True)

@@ -105,11 +105,12 @@ class Warp:
         return np.clip(guess, [-60, -60], [w + 60, h + 60])
 
     def _newton(self, px: np.ndarray, mm: np.ndarray, rounds: int) -> np.ndarray:
-        step, w, h = 0.05, *self.size
+        w, h = self.size
+        steps = 0.05 * np.eye(2)
         for _ in range(rounds):
             here = self.forward(mm)
-            slope = np.stack([self.forward(mm + [step, 0]) - here, self.forward(mm + [0, step]) - here], axis=-1)
-            move = np.linalg.solve(slope / step, (px - here)[..., None])[..., 0]
+            slope = np.stack([(self.forward(mm + step) - here) / 0.05 for step in steps], axis=-1)
+            move = np.linalg.solve(slope, (px - here)[..., None])[..., 0]
             mm = np.clip(mm + np.clip(move, -40, 40), [-60, -60], [w + 60, h + 60])
             if np.abs(move).max() < 1e-4:
                 break
@@ -172,11 +173,9 @@ def crop(rng, mm) -> dict:
 
 
 def frame(rng, share, cut=(0.0, 0.0), cut_p=0.0) -> dict:
-    """How much of the sheet's length is left free around it, on each side its own; with `cut_p` one side cuts the sheet."""
-    return {
-        "frame": rng.uniform(*share, 4),
-        "cut": (int(rng.integers(4)), _between(rng, cut)) if rng.random() < cut_p else None,
-    }
+    """The share of the sheet's length left free around it, on each side its own; with odds `cut_p` one side cuts it."""
+    cuts = (int(rng.integers(4)), _between(rng, cut)) if rng.random() < cut_p else None
+    return {"frame": rng.uniform(*share, 4), "cut": cuts}
 
 
 def perspective(rng, tilt, distance=(1.2, 3.0)) -> dict:
