@@ -1,5 +1,6 @@
 """The original study's two kinds of page noise: salt-and-pepper pixels and a tiled background pattern."""
 
+import cv2
 import numpy as np
 
 PATTERNS = ("dots", "weave", "diagonal", "grain")
@@ -73,8 +74,8 @@ def tiled_pattern(
     if tile.ndim not in (2, 3) or tile.size == 0 or tile.min() < 0 or tile.max() > 1:
         raise ValueError("the tile must be (h,w) or (h,w,3), floats in 0..1 or uint8")
     if tile.ndim == 2 and image.ndim == 3:
-        tile = tile[..., None]
+        tile = np.repeat(tile[..., None], 3, axis=2)
     height, width = image.shape[:2]
-    repeats = (-(-height // tile.shape[0]), -(-width // tile.shape[1])) + (1,) * (tile.ndim - 2)
-    page = np.tile(tile, repeats)[:height, :width]
-    return np.rint(image * (1.0 - strength * (1.0 - page))).astype(np.uint8)
+    gain = (1.0 - strength * (1.0 - tile)).astype(np.float32)
+    page = cv2.repeat(gain, -(-height // tile.shape[0]), -(-width // tile.shape[1]))[:height, :width]
+    return cv2.multiply(image, page, dtype=cv2.CV_8U)
