@@ -1,6 +1,12 @@
 """Command-line overrides: a mistyped key is named with the choices before anything is started."""
 
+import re
+from pathlib import Path
+
 from ecgseg.errors import EcgsegError
+from ecgseg.paths import CONFIGS
+
+OVERRIDE = re.compile(r"^(\+{0,2}|~)[A-Za-z_][\w./@-]*=")
 
 
 class UsageError(EcgsegError):
@@ -27,3 +33,36 @@ def check_keys(overrides: list[str], defaults: dict) -> None:
     for override in overrides:
         if "=" in override and not override.startswith(("-", "hydra", "+", "~")):
             check_key(override, defaults)
+
+
+def split_arguments(arguments: list[str], if_none: str) -> tuple[list[Path], list[str]]:
+    """Tell paths from `key=value` overrides; a file that exists is a path whatever its name.
+
+    Raises UsageError, saying `if_none`, where there is no path.
+    """
+    paths, overrides = [], []
+    for argument in arguments:
+        is_override = OVERRIDE.match(argument) and not Path(argument).exists()
+        overrides.append(argument) if is_override else paths.append(Path(argument))
+    if not paths:
+        raise UsageError(if_none)
+    return paths, overrides
+
+
+def compose(config: str, overrides: list[str]) -> dict:
+    """Apply hydra overrides to configs/<config>.yaml; raises UsageError naming the key and the choices."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    with initialize_config_dir(str(CONFIGS.resolve()), version_base=None):
+        defaults = OmegaConf.to_container(hydra_compose(config))
+        check_keys(overrides, defaults)
+        try:
+            return OmegaConf.to_container(hydra_compose(config, overrides=overrides), resolve=True)
+        except (HydraException, OmegaConfBaseException) as error:
+            # Where hydra looked for files is of no use to someone who mistyped a value.
+            reason = " ".join(str(error).split("Config search path")[0].split())
+            raise UsageError(f"{' '.join(overrides)}: {reason}") from error

@@ -96,6 +96,6 @@ def rendered_pages(cfg) -> Iterator[KnownPage]:
             record, layout = records[i % len(records)], cfg.layouts[i % len(cfg.layouts)]
             rng = np.random.default_rng([cfg.seed, i])
             excerpt = random_excerpt(record, load_layout(layout).seconds, rng)
-            page = render_page(excerpt, layout, level, rng, px_per_mm=cfg.dpi / 25.4, skew_deg=cfg.skew_deg)
+            page = render_page(excerpt, layout, level, rng, px_per_mm=cfg.dpi / 25.4 if cfg.dpi else None)
             name = f"{level}_{i:03d}_{layout}_{record.name}"
             yield KnownPage(name, level, page.image, printed_leads(page.printed))

@@ -118,15 +118,15 @@ def test_foreign_files_stay_and_own_files_are_renewed(tmp_path, capsys):
 
 @pytest.mark.parametrize("text", ["digitize.speed=50", "+digitize.speed=50"])
 def test_overrides_reach_the_options(text):
-    inputs, overrides = cli.split_arguments(["a.png", text])
+    inputs, overrides = cli.split_arguments(["a.png", text], "none")
     assert inputs == [Path("a.png")]
-    assert cli.compose(overrides[:1] if text[0] != "+" else ["digitize.speed=50"])["digitize"]["speed"] == 50
+    assert cli.compose("infer", overrides[:1] if text[0] != "+" else ["digitize.speed=50"])["digitize"]["speed"] == 50
 
 
 def test_a_file_with_an_equals_sign_is_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     picture(tmp_path / "v=1.png")
-    assert cli.split_arguments(["v=1.png"]) == ([Path("v=1.png")], [])
+    assert cli.split_arguments(["v=1.png"], "none") == ([Path("v=1.png")], [])
 
 
 @pytest.mark.parametrize(

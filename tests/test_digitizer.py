@@ -13,8 +13,12 @@ from ecgseg.digitize.options import OptionError, load_options  # noqa: E402
 from ecgseg.errors import EcgsegError, GridError, LayoutError, WeightsError  # noqa: E402
 from ecgseg.layout import LEADS  # noqa: E402
 from ecgseg.ptb import load_records  # noqa: E402
+from ecgseg.render.levels import Noise  # noqa: E402
 from ecgseg.render.page import render_page  # noqa: E402
 from ecgseg.render.style import sample_style  # noqa: E402
+
+
+SKEWED = Noise("skewed", geometry={"skew": {"p": 1, "degrees": [0.6, 0.6]}})
 
 
 class DarkInk(torch.nn.Module):
@@ -56,7 +60,7 @@ def page():
         dash_mm=0.0,
         header=False,
     )
-    return render_page(recording, "3x4_1r", "none", rng=3, px_per_mm=7.0, skew_deg=0.6, style=style)
+    return render_page(recording, "3x4_1r", SKEWED, rng=3, px_per_mm=7.0, style=style)
 
 
 def agreement(recording, printed, lead):

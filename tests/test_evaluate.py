@@ -111,7 +111,7 @@ def test_printed_leads_take_the_finite_run():
 def test_rendered_pages_bring_a_truth_that_scores(level):
     cfg = OmegaConf.create(
         {"root": None, "split": "val", "noise_levels": [level], "layouts": ["3x4_1r"], "pages": 1}
-        | {"dpi": 60, "skew_deg": 0.0, "seed": 3}
+        | {"dpi": 60, "seed": 3}
     )
     (first,), (again,) = list(rendered_pages(cfg)), list(rendered_pages(cfg))
     assert np.array_equal(first.image, again.image) and first.image.dtype == np.uint8

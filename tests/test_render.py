@@ -14,6 +14,7 @@ from ecgseg.render.raster import traces_coverage
 from ecgseg.render.style import sample_style
 
 LEVELS = ("none", "light", "medium", "heavy")
+SKEWED = Noise("skewed", geometry={"skew": {"p": 1, "degrees": [0.7, 0.7]}})
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def smooth_recording():
 
 
 def test_trace_points_lie_on_the_ink_of_the_page():
-    page = render_page(smooth_recording(), "12x1", "none", 5, style=plain_style(), skew_deg=0.7)
+    page = render_page(smooth_recording(), "12x1", SKEWED, 5, style=plain_style())
     ink = 1 - page.image.mean(axis=2) / 255
     rows = np.arange(ink.shape[0])[:, None]
     errors = []

@@ -4,15 +4,13 @@ Only what --help needs is imported at the top: torch and the rest take seconds a
 """
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
 from ecgseg.errors import EcgsegError
-from ecgseg.overrides import UsageError, check_keys
+from ecgseg.overrides import compose, split_arguments
 from ecgseg.paths import CONFIGS
 
-OVERRIDE = re.compile(r"^(\+{0,2}|~)[A-Za-z_][\w./@-]*=")
 DESCRIPTION = """Turn pictures of paper ECGs (PNG, JPEG, TIFF, WebP, BMP) into calibrated 12-lead recordings.
 
 For each NAME.png it writes
@@ -32,8 +30,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns 0, 1 if a file failed, 2 if none could be tried, 130 if interrupted."""
     args = parser().parse_intermixed_args(sys.argv[1:] if argv is None else argv)
     try:
-        inputs, overrides = split_arguments(args.inputs)
-        options = compose(overrides)["digitize"]
+        inputs, overrides = split_arguments(args.inputs, "no picture given; name files or folders before the options, --help shows examples")
+        options = compose("infer", overrides)["digitize"]
         from ecgseg.digitize.batch import run
 
         return run(inputs, Path(args.out), options, overwrite=args.overwrite)
@@ -63,33 +61,3 @@ def parser() -> argparse.ArgumentParser:
         help="replace files that this program did not write for the same picture before (never an input)",
     )
     return result
-
-
-def split_arguments(arguments: list[str]) -> tuple[list[Path], list[str]]:
-    """Tell paths from `key=value` overrides; a file that exists is a path whatever its name."""
-    paths, overrides = [], []
-    for argument in arguments:
-        is_override = OVERRIDE.match(argument) and not Path(argument).exists()
-        overrides.append(argument) if is_override else paths.append(Path(argument))
-    if not paths:
-        raise UsageError("no picture given; name files or folders before the options, --help shows examples")
-    return paths, overrides
-
-
-def compose(overrides: list[str]) -> dict:
-    """Apply hydra overrides to configs/infer.yaml; raises UsageError naming the key and the choices."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    with initialize_config_dir(str(CONFIGS.resolve()), version_base=None):
-        defaults = OmegaConf.to_container(hydra_compose("infer"))
-        check_keys(overrides, defaults)
-        try:
-            return OmegaConf.to_container(hydra_compose("infer", overrides=overrides), resolve=True)
-        except (HydraException, OmegaConfBaseException) as error:
-            # Where hydra looked for files is of no use to someone who mistyped a value.
-            reason = " ".join(str(error).split("Config search path")[0].split())
-            raise UsageError(f"{' '.join(overrides)}: {reason}") from error

@@ -7,12 +7,14 @@ import numpy as np
 
 from ecgseg.layout import Layout
 from ecgseg.recording import Recording
-from ecgseg.render.capture import capture
-from ecgseg.render.levels import Noise
-from ecgseg.render.page import apply, compose, rotation
+from ecgseg.render.levels import Noise, choose
+from ecgseg.render.page import draw_dpi
+from ecgseg.render.picture import take_picture
 from ecgseg.render.raster import rasterize, traces_coverage
 from ecgseg.render.scene import Scene, build_scene, centred
+from ecgseg.render.sheet import Sheet, damage
 from ecgseg.render.style import sample_style
+from ecgseg.render.warp import Warp, sample_warp
 
 SUBCOLUMNS = 4  # positions per pixel column: 32 per mm at 8 px/mm, 800 per second at 25 mm/s
 
@@ -97,53 +99,181 @@ def _center(scene: Scene, row: int, rng: np.random.Generator) -> tuple[float, fl
     return x, traces[0].baseline + float(np.clip(rng.normal(0, 2.0), -6, 6))
 
 
+@dataclass(frozen=True)
+class Residual:
+    """What an imperfect flattening leaves: a small affine error and two gentle waves, in mm on the page.
+
+    A flat page's point p shows the page at p + error(p).
+    """
+
+    linear: np.ndarray
+    center: np.ndarray
+    waves: np.ndarray  # (2, 4, k): for x and y the amplitude, two wave numbers and phase of each
+
+    def error(self, mm: np.ndarray) -> np.ndarray:
+        """Return the displacement (n, 2) in mm at points (n, 2) of the flat page."""
+        out = (mm - self.center) @ self.linear.T
+        for wave in np.moveaxis(self.waves, -1, 0):
+            amplitude, kx, ky, phase = wave.T
+            out = out + amplitude * np.sin(mm[:, :1] * kx + mm[:, 1:] * ky + phase)
+        return out
+
+    def flat(self, mm: np.ndarray) -> np.ndarray:
+        """Return where the flattened page shows the page's points (n, 2): the inverse, to 1e-4 mm."""
+        flat = mm
+        for _ in range(4):
+            flat = mm - self.error(flat)
+        return flat
+
+
+def draw_residual(rng: np.random.Generator, center: np.ndarray, bent: bool) -> Residual:
+    """Draw a flattening's error: 0.15° and 0.2 % rms, and waves of 0.02 mm rms, 0.1 mm where the sheet was bent."""
+    turn = np.deg2rad(np.clip(rng.normal(0, 0.15), -0.5, 0.5))
+    linear = np.array([[0, -turn], [turn, 0]]) + np.diag(rng.normal(0, 0.002, 2))
+    waves = rng.uniform(0, 2 * np.pi, (2, 4, 2))
+    waves[:, 0] = rng.normal(0, 0.1 if bent else 0.02, (2, 2))
+    waves[:, 1:3] = rng.uniform(-0.12, 0.12, (2, 2, 2))  # no shorter than 37 mm: the grid shows what is
+    return Residual(linear, center, waves)
+
+
 def render_crop(
     recording: Recording,
     layout: Layout,
-    effects: Noise,
+    noise: Noise,
     rng: np.random.Generator,
     size: CropSize,
     speed: float = 25.0,
     gain: float = 10.0,
     centred: bool = True,
 ) -> Crop:
-    """Render a crop as the digitizer will cut it: drawn at a random resolution, degraded, resampled once.
+    """Render a crop as the digitizer will cut it: the page drawn and photographed in this window alone, then flattened.
 
     A crop that is not `centred` on a row lies anywhere on the page, header and margins too: a page tile.
-    The flattening is imitated with a residual error of rotation (0.15° rms) and scale (0.2 % rms).
+    The flattening is as imperfect as `draw_residual` says.
     """
+    noise = choose(noise, rng)
     variant = vary(recording, rng, layout.seconds)
     scene = build_scene(variant, layout, sample_style(rng), rng, 0.0, speed, gain)
     rows = sorted({t.strip.row for t in scene.traces})
     row = int(rows[rng.integers(len(rows))])
-    anywhere = rng.uniform((0, 0), (scene.width, scene.height))
-    center = np.array(_center(scene, row, rng)) if centred else anywhere
-    native = 200 / 25.4 if rng.random() < 0.3 else float(np.exp(rng.uniform(np.log(4.5), np.log(14.0))))
-    margin = 1.03
-    h, w = (round(s / size.px_per_mm * native * margin) for s in (size.height, size.width))
-    middle = np.array([(w - 1) / 2, (h - 1) / 2])
-    origin = tuple(center - middle / native)
-    image = np.rint(rasterize(scene, origin, native, (h, w), 2 if native > 9 else 3) * 255)
-    image = capture(np.clip(image, 0, 255).astype(np.uint8), effects.capture, rng)
-    zoom = size.px_per_mm / native * (1 + rng.normal(0, 0.002))
-    if zoom < 0.95:  # as the digitizer does before it shrinks a page
-        image = cv2.GaussianBlur(image, (0, 0), 0.45 * np.sqrt(1 / zoom**2 - 0.8))
-    to = np.array([(size.width - 1) / 2, (size.height - 1) / 2]) + rng.uniform(-0.5, 0.5, 2)
-    turn = rotation(float(np.clip(rng.normal(0, 0.15), -0.5, 0.5)), zoom, middle, to)
-    image = cv2.warpAffine(
-        image, turn, (size.width, size.height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    to_window = np.array([[native, 0, -origin[0] * native], [0, native, -origin[1] * native]])
-    matrix = compose(turn, to_window)
-    polylines = [apply(matrix, t.points) for t in scene.traces]
-    own = [p for p, t in zip(polylines, scene.traces, strict=True) if t.strip.row == row]
+    page = np.array([scene.width, scene.height])
+    center = np.array(_center(scene, row, rng)) if centred else rng.uniform((0, 0), page)
+    native = draw_dpi(noise, rng) / 25.4 if noise.dpi else _usual_scale(rng)
+    # A turned page's window is the same window, turned: only the rest of the geometry matters here.
+    geometry = {k: v for k, v in noise.geometry.items() if k not in ("rotate", "quarter_turn")}
+    warp = sample_warp(geometry, rng, tuple(page), native)
+    residual = draw_residual(rng, center, bent=warp.affine is None)
+    to_px = np.array([(size.width - 1) / 2, (size.height - 1) / 2]) + rng.uniform(-0.5, 0.5, 2)
+    to_mm = _flat_map(residual, center, to_px, size)
+    image, seen = _photograph_and_flatten(scene, warp, to_mm, native, noise, rng, size)
+    reach = size.width / size.px_per_mm / 2 + 4
+    polylines, own, ends = [], [], []
+    for trace in scene.traces:
+        near = _between(trace.points, center[0] - reach, center[0] + reach)
+        if len(near) > 1:
+            polylines.append(_rising((residual.flat(near) - center) * size.px_per_mm + to_px))
+            own += [polylines[-1]] if trace.strip.row == row else []
+        if trace.strip.row == row:
+            ends.append((trace.points[[0, -1], 0] - center[0]) * size.px_per_mm + to_px[0])
     shape = (size.height, size.width)
     mask = np.stack([traces_coverage(polylines, 2.0, shape), traces_coverage(own, 2.0, shape)])
-    line, edge = row_line(own, size.width), np.zeros(size.width * SUBCOLUMNS, np.float32)
-    x = subcolumn_x(size.width)
-    for points in own:
-        start, end = points[0, 0], points[-1, 0]
+    line = row_line(own, size.width)
+    if seen is not None:
+        mask = mask * (seen > 127)
+        line = _where_seen(line, seen)
+    return Crop(image, np.rint(mask * 255).astype(np.uint8), line, strip_edges(ends, size))
+
+
+def _usual_scale(rng: np.random.Generator) -> float:
+    """Return px per mm where the noise level has none: 200 dpi often, else 115 to 350."""
+    return 200 / 25.4 if rng.random() < 0.3 else float(np.exp(rng.uniform(np.log(4.5), np.log(14.0))))
+
+
+def _between(points: np.ndarray, left: float, right: float) -> np.ndarray:
+    """Return the part of a trace (n, 2) between two x, and one point more at either end."""
+    i, j = np.searchsorted(points[:, 0], [left, right])
+    return points[max(0, i - 1) : j + 1]
+
+
+def _rising(points: np.ndarray) -> np.ndarray:
+    """Return a trace (n, 2) whose x never falls: a turn of a fraction of a degree may tip a steep flank over."""
+    return np.stack([np.maximum.accumulate(points[:, 0]), points[:, 1]], axis=1)
+
+
+def _where_seen(line: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return the line (4·W,) with NaN where the paper is torn away or hidden; seen (H, W) uint8."""
+    h = len(seen)
+    known = np.isfinite(line) & (line > -0.5) & (line < h - 0.5)
+    out, at = line.copy(), np.flatnonzero(known)
+    rows = np.clip(np.rint(line[at]).astype(int), 0, h - 1)
+    out[at[seen[rows, at // SUBCOLUMNS] <= 127]] = np.nan
+    return out
+
+
+def strip_edges(ends: list[np.ndarray], size: CropSize) -> np.ndarray:
+    """Return 1 per sub-column (4·W,) float32 near a strip's start or end (2,) px, else 0."""
+    x, edge = subcolumn_x(size.width), np.zeros(size.width * SUBCOLUMNS, np.float32)
+    for start, end in ends:
         # Names reach some 10 mm into a strip, separators 2 mm to either side of its ends.
         near = (x > start - 2 * size.px_per_mm) & (x < start + 10 * size.px_per_mm)
         edge[near | (np.abs(x - end) < 2 * size.px_per_mm)] = 1
-    return Crop(image, np.rint(mask * 255).astype(np.uint8), line, edge)
+    return edge
+
+
+STEP = 8  # px between the points at which the way from crop to picture is worked out; it is smooth
+
+
+def _flat_map(residual: Residual, center: np.ndarray, to_px: np.ndarray, size: CropSize) -> np.ndarray:
+    """Return the mm on the page (h, w, 2) at the middle of each STEP × STEP cell of the crop, and one cell around."""
+    y, x = ((np.arange(-1, n // STEP + 1) + 0.5) * STEP - 0.5 for n in (size.height, size.width))
+    px = np.stack(np.meshgrid(x, y), axis=-1)
+    flat = (px - to_px) / size.px_per_mm + center
+    return flat + residual.error(flat.reshape(-1, 2)).reshape(flat.shape)
+
+
+def _photograph_and_flatten(
+    scene: Scene,
+    warp: Warp,
+    to_mm: np.ndarray,
+    native: float,
+    noise: Noise,
+    rng: np.random.Generator,
+    size: CropSize,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Draw what the crop needs of the page, take its picture, resample it once; also return where paper is seen."""
+    at = warp.forward(to_mm.reshape(-1, 2)).reshape(to_mm.shape)
+    # 4 px for the blur and the cubic kernel.
+    low, high = np.floor(at.min(axis=(0, 1))).astype(int) - 4, np.ceil(at.max(axis=(0, 1))).astype(int) + 4
+    window = (int(low[0]), int(low[1]), int(high[0] - low[0] + 1), int(high[1] - low[1] + 1))
+    mm = warp.inverse(window)
+    page = np.array([scene.width, scene.height])
+    start = np.clip(mm.min(axis=(0, 1)) - 3 / native, -2, page - 1)
+    stop = np.clip(mm.max(axis=(0, 1)) + 3 / native, start + 1, page + 2)
+    # On the pixel raster of the whole page, so that a crop shows the very pixels of the page.
+    first = np.floor(start * native)
+    w, h = (np.ceil(stop * native) - first).astype(int) + 1
+    origin = tuple(first / native)
+    sheet = Sheet(rasterize(scene, origin, native, (h, w)), native, origin, tuple(page))
+    damage(sheet, noise.paper, rng)
+    picture, seen = take_picture(sheet, warp, mm, noise, rng)
+    scale = float(np.sqrt(np.abs(np.linalg.det(_steps(at))).mean())) / STEP
+    if scale > 1.05:  # as the digitizer does before it shrinks a page
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.45 * np.sqrt(scale**2 - 0.8))
+    fine = _upsampled((at - low).astype(np.float32), size)
+    image = cv2.remap(picture, fine, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    if seen is not None:
+        seen = cv2.remap(seen, fine, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return image, seen
+
+
+def _steps(at: np.ndarray) -> np.ndarray:
+    """Return the change of position (h, w, 2, 2) from cell to cell, down and to the right."""
+    return np.stack([np.diff(at, axis=0)[:, :-1], np.diff(at, axis=1)[:-1]], axis=-2)
+
+
+def _upsampled(at: np.ndarray, size: CropSize) -> np.ndarray:
+    """Return a map known at the cells of `_flat_map` at every pixel of the crop (H, W, 2) float32, linearly."""
+    h, w = at.shape[:2]
+    # Not cubic: cv2's cubic kernel does not keep straight lines straight.
+    full = cv2.resize(at, (w * STEP, h * STEP), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(full[STEP : STEP + size.height, STEP : STEP + size.width])

@@ -8,25 +8,34 @@ import numpy as np
 import yaml
 
 from ecgseg.paths import CONFIGS
-from ecgseg.render import capture, sheet, warp
+from ecgseg.render import capture, sheet, surroundings, warp
 
 # stage → the named effects it may use
-STAGES = {"paper": sheet.EFFECTS, "geometry": warp.EFFECTS, "capture": capture.EFFECTS}
+STAGES = {
+    "paper": sheet.EFFECTS,
+    "geometry": warp.EFFECTS,
+    "cover": surroundings.EFFECTS,
+    "capture": capture.EFFECTS,
+}
+KEYS = (*STAGES, "around", "dpi", "mix")
 
 
 @dataclass(frozen=True)
 class Noise:
     """A noise level: effects name → {p, parameter: [low, high], …} for each stage, in the order of their events.
 
-    `paper` damages the flat sheet, `geometry` bends it and points the camera, `capture` changes the picture taken.
+    `paper` damages the flat sheet, `geometry` bends it and points the camera, `cover` lays things on it and
+    `capture` changes the picture taken.
     `dpi` is the range of resolutions it is taken at (None: the caller's). A level with a `mix` has no effects of its
-    own: it is one of the named levels, drawn by their odds.
+    own: it is one of the named levels, drawn by their odds. `around` are the odds of what the sheet lies on.
     """
 
     name: str
     paper: dict = field(default_factory=dict)
     geometry: dict = field(default_factory=dict)
     capture: dict = field(default_factory=dict)
+    cover: dict = field(default_factory=dict)
+    around: dict[str, float] = field(default_factory=dict)
     dpi: tuple[float, float] | None = None
     mix: dict[str, float] = field(default_factory=dict)
 
@@ -35,8 +44,8 @@ def parse_noise(name: str, spec: dict) -> Noise:
     """Build a Noise from the content of its YAML file; raises ValueError naming the key or effect that is off."""
     spec = {k: v for k, v in spec.items() if k != "name"}
     for key in spec:
-        if key not in (*STAGES, "dpi", "mix"):
-            raise ValueError(f"noise level {name}: unknown key '{key}'; the keys are {[*STAGES, 'dpi', 'mix']}")
+        if key not in KEYS:
+            raise ValueError(f"noise level {name}: unknown key '{key}'; the keys are {', '.join(KEYS)}")
     for stage, known in STAGES.items():
         for effect, options in (spec.get(stage) or {}).items():
             if effect not in known and not (stage == "capture" and hasattr(albumentations, effect)):
@@ -49,8 +58,14 @@ def parse_noise(name: str, spec: dict) -> Noise:
     dpi = tuple(float(v) for v in spec["dpi"]) if spec.get("dpi") else None
     if dpi and not (len(dpi) == 2 and 30 <= dpi[0] <= dpi[1]):
         raise ValueError(f"noise level {name}: dpi is {spec['dpi']}; give [low, high], 30 or more")
+    for kind in spec.get("around") or {}:
+        if kind not in surroundings.KINDS:
+            raise ValueError(
+                f"noise level {name}: nothing '{kind}' to lie on; choose from {', '.join(surroundings.KINDS)}"
+            )
+    odds = {key: {str(k): float(v) for k, v in (spec.get(key) or {}).items()} for key in ("around", "mix")}
     stages = {stage: dict(spec.get(stage) or {}) for stage in STAGES}
-    return Noise(name, **stages, dpi=dpi, mix={str(k): float(v) for k, v in (spec.get("mix") or {}).items()})
+    return Noise(name, **stages, **odds, dpi=dpi)
 
 
 def noise_names() -> list[str]:

@@ -1,70 +1,68 @@
 """Recording → Page: a whole page as a picture, with its truth in image pixels."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
 
-import cv2
 import numpy as np
 
 from ecgseg.layout import LEADS, Layout, Strip, load_layout
 from ecgseg.recording import Recording
-from ecgseg.render.capture import capture
-from ecgseg.render.levels import Noise, load_noise
+from ecgseg.render.levels import Noise, choose, load_noise
+from ecgseg.render.picture import take_picture
 from ecgseg.render.raster import rasterize, traces_coverage
 from ecgseg.render.scene import Scene, build_scene, centred
+from ecgseg.render.sheet import Sheet, damage
 from ecgseg.render.style import Style, sample_style
+from ecgseg.render.text import text_box
+from ecgseg.render.warp import Warp, sample_warp
+
+DPI = 200.0  # the commonest resolution of archives; a noise level may have a range of its own
+
+
+@dataclass
+class Label:
+    """A text of the page: what it says, its role (lead, calibration, other), its lead, and its box's corners
+    (4, 2) in px, clockwise from where the text's top left is."""
+
+    text: str
+    role: str
+    lead: str | None
+    corners: np.ndarray
 
 
 @dataclass
 class Page:
-    """A rendered page.
+    """A rendered page and its truth in pixels of the picture, centres at whole numbers.
 
-    image (H, W, 3) uint8 RGB; mask (H, W) uint8, the traces drawn 2 px wide; points: one (n, 2) array of
-    exact trace points in pixels per strip of `strips`; baselines: y in pixels at the start of each strip;
-    matrix (2, 3): mm on the page → pixels; printed: the recording as printed, NaN elsewhere.
+    image (H, W, 3) uint8 RGB; per strip of `strips`: points (n, 2), the exact trace, visible (n,) bool, whether
+    paper, picture and whatever lies on it let it be seen, and baselines (k, 2), from the strip's start to its end;
+    crossings (n, 2): where the 5 mm lines cross, and crossings_mm (n, 2) on the page; labels; pulses (n, 2) each;
+    outline (k, 2): the sheet's edge; warp: mm on the page → pixels, with turn_deg, how the page is turned;
+    printed: the recording as printed, NaN elsewhere.
     """
 
     image: np.ndarray
-    mask: np.ndarray
     strips: list[Strip]
     points: list[np.ndarray]
-    baselines: list[float]
-    matrix: np.ndarray
+    visible: list[np.ndarray]
+    baselines: list[np.ndarray]
+    crossings: np.ndarray
+    crossings_mm: np.ndarray
+    labels: list[Label]
+    pulses: list[np.ndarray]
+    outline: np.ndarray
+    warp: Warp
     layout: Layout
     printed: Recording
     scene: Scene = field(repr=False)
+    noise: str = "none"
+    px_per_mm: float = DPI / 25.4
 
-
-def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Map points (n, 2) through an affine (2, 3) matrix."""
-    return points @ matrix[:, :2].T + matrix[:, 2]
-
-
-def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Return the affine map that applies `first`, then `second`."""
-    return second @ np.vstack([first, [0, 0, 1]])
-
-
-def rotation(angle_deg: float, scale: float, center: np.ndarray, to: np.ndarray) -> np.ndarray:
-    """Return the affine (2, 3) map that turns and scales about `center` and carries it to `to`."""
-    a = np.deg2rad(angle_deg)
-    linear = scale * np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
-    return np.hstack([linear, (np.asarray(to) - linear @ np.asarray(center))[:, None]])
-
-
-def printed_recording(scene: Scene, recording: Recording) -> Recording:
-    """Return what the page shows: the layout's span of time, NaN where a lead is not printed.
-
-    A lead printed twice (short strip and rhythm strip) is given over the longer strip.
-    """
-    n = round(scene.layout.seconds * recording.fs)
-    signal = np.full((len(LEADS), n), np.nan, np.float32)
-    windows = {}
-    for trace in sorted(scene.traces, key=lambda t: t.strip.seconds):
-        first = round(trace.strip.t0 * recording.fs)
-        piece = trace.signal[: max(0, min(round(trace.strip.seconds * recording.fs), n - first))]
-        signal[LEADS.index(trace.strip.lead), first : first + len(piece)] = piece
-        windows[trace.strip.lead] = (trace.strip.t0, trace.strip.t0 + len(piece) / recording.fs)
-    return Recording(recording.name, signal, recording.fs, windows=windows, clinical=recording.clinical)
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """The traces drawn 2 px wide, (H, W) uint8."""
+        return np.rint(traces_coverage(self.points, 2.0, self.image.shape[:2]) * 255).astype(np.uint8)
 
 
 def render_page(
@@ -72,34 +70,108 @@ def render_page(
     layout: str | Layout = "3x4_1r",
     noise: str | Noise = "none",
     rng: np.random.Generator | int = 0,
-    px_per_mm: float = 200 / 25.4,
+    px_per_mm: float | None = None,
     speed: float = 25.0,
     gain: float = 10.0,
-    skew_deg: float = 0.0,
     style: Style | None = None,
     start_s: float = 0.0,
 ) -> Page:
     """Render a page and its truth.
 
-    px_per_mm is the resolution, skew_deg the rotation of the sheet; noise names a level of configs/noise
-    or is one. Each lead is printed with its median at 0 mV. The same generator state gives the same page.
+    px_per_mm is the resolution (None: the noise level's, or 200 dpi), noise names a level of configs/noise or is one.
+    Each lead is printed with its median at 0 mV. The same generator state gives the same page.
     """
     rng = np.random.default_rng(rng)
     layout = load_layout(layout) if isinstance(layout, str) else layout
-    effects = load_noise(noise) if isinstance(noise, str) else noise
+    noise = choose(load_noise(noise) if isinstance(noise, str) else noise, rng)
+    px_per_mm = px_per_mm or draw_dpi(noise, rng) / 25.4
     recording = replace(recording, signal=centred(recording.signal), confidence=None)
     scene = build_scene(recording, layout, style or sample_style(rng), rng, start_s, speed, gain)
-    w, h = round(scene.width * px_per_mm), round(scene.height * px_per_mm)
-    image = np.clip(np.rint(rasterize(scene, (0.0, 0.0), px_per_mm, (h, w)) * 255), 0, 255).astype(np.uint8)
-    matrix = np.array([[px_per_mm, 0, 0], [0, px_per_mm, 0]], float)
-    if skew_deg:
-        center = np.array([(w - 1) / 2, (h - 1) / 2])
-        turn = rotation(skew_deg, 1.0, center, center)
-        image = cv2.warpAffine(image, turn, (w, h), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        matrix = compose(turn, matrix)
-    points = [apply(matrix, t.points) for t in scene.traces]
-    mask = np.rint(traces_coverage(points, 2.0, (h, w)) * 255).astype(np.uint8)
-    baselines = [float(apply(matrix, np.array([[t.x0, t.baseline]]))[0, 1]) for t in scene.traces]
-    image = capture(image, effects.capture, rng)
-    strips = [t.strip for t in scene.traces]
-    return Page(image, mask, strips, points, baselines, matrix, layout, printed_recording(scene, recording), scene)
+    size = (scene.width, scene.height)
+    warp = sample_warp(noise.geometry, rng, size, px_per_mm)
+    shape = tuple(max(1, round(side * px_per_mm)) for side in size[::-1])
+    sheet = Sheet(rasterize(scene, (0.0, 0.0), px_per_mm, shape), px_per_mm, (0.0, 0.0), size)
+    damage(sheet, noise.paper, rng)
+    plain = np.array([[px_per_mm, 0, 0], [0, px_per_mm, 0]])
+    lies_as_drawn = warp.affine is not None and np.array_equal(warp.affine, plain)
+    image, seen = take_picture(sheet, warp, None if lies_as_drawn else warp.inverse(), noise, rng)
+    points = [warp.forward(t.points) for t in scene.traces]
+    visible = [is_seen(p, image.shape[:2], seen) for p in points]
+    mm = grid_crossings(scene)
+    return Page(
+        image=image,
+        strips=[t.strip for t in scene.traces],
+        points=points,
+        visible=visible,
+        baselines=[warp.forward(_segment((t.x0, t.baseline), (t.x1, t.baseline))) for t in scene.traces],
+        crossings=warp.forward(mm),
+        crossings_mm=mm,
+        labels=[Label(t.text, t.role, t.lead, warp.forward(text_box(t))) for t in scene.texts],
+        pulses=[warp.forward(p.points) for p in scene.pulses],
+        outline=warp.forward(_outline(*size)),
+        warp=warp,
+        layout=layout,
+        printed=printed_recording(scene, recording, visible),
+        scene=scene,
+        noise=noise.name,
+        px_per_mm=px_per_mm,
+    )
+
+
+def draw_dpi(noise: Noise, rng: np.random.Generator) -> float:
+    """Draw a resolution from the noise level's range, as many coarse as fine ones."""
+    if noise.dpi is None:
+        return DPI
+    return float(np.exp(rng.uniform(*np.log(noise.dpi))))
+
+
+def printed_recording(scene: Scene, recording: Recording, visible: list[np.ndarray] | None = None) -> Recording:
+    """Return what the page shows: the layout's span of time, NaN where a lead is not printed or cannot be seen.
+
+    A lead printed twice (short strip and rhythm strip) is given over the longer strip.
+    """
+    n = round(scene.layout.seconds * recording.fs)
+    signal = np.full((len(LEADS), n), np.nan, np.float32)
+    windows = {}
+    visible = visible or [np.ones(len(t.points), bool) for t in scene.traces]
+    for trace, seen in sorted(zip(scene.traces, visible, strict=True), key=lambda pair: pair[0].strip.seconds):
+        first = round(trace.strip.t0 * recording.fs)
+        piece = trace.signal[: max(0, min(round(trace.strip.seconds * recording.fs), n - first))].copy()
+        printed = np.flatnonzero(np.isfinite(trace.signal))
+        hidden = printed[~seen]
+        piece[hidden[hidden < len(piece)]] = np.nan
+        signal[LEADS.index(trace.strip.lead), first : first + len(piece)] = piece
+        windows[trace.strip.lead] = (trace.strip.t0, trace.strip.t0 + len(piece) / recording.fs)
+    return Recording(recording.name, signal, recording.fs, windows=windows, clinical=recording.clinical)
+
+
+def is_seen(points: np.ndarray, shape: tuple[int, int], seen: np.ndarray | None) -> np.ndarray:
+    """Return whether points (n, 2) in px lie in the picture and where it shows the sheet."""
+    h, w = shape
+    at = np.rint(points).astype(int)
+    inside = (at >= 0).all(axis=1) & (at[:, 0] < w) & (at[:, 1] < h)
+    if seen is not None:
+        inside[inside] = seen[at[inside, 1], at[inside, 0]] > 127
+    return inside
+
+
+def grid_crossings(scene: Scene) -> np.ndarray:
+    """Return where the 5 mm lines of the grid cross (n, 2) in mm; none where such lines are not drawn."""
+    style = scene.style
+    if style.grid in ("none", "minor"):
+        return np.zeros((0, 2))
+    x0, y0, x1, y1 = style.grid_box or (0.0, 0.0, scene.width, scene.height)
+    xs = np.arange(style.grid_x + 5 * np.ceil((x0 - style.grid_x) / 5), x1 + 1e-9, 5.0)
+    ys = np.arange(style.grid_y + 5 * np.ceil((y0 - style.grid_y) / 5), y1 + 1e-9, 5.0)
+    return np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+
+
+def _segment(start: tuple[float, float], end: tuple[float, float], step: float = 2.0) -> np.ndarray:
+    """Return points (n, 2) every 2 mm from start to end: enough to follow a bent sheet."""
+    n = max(2, int(np.ceil(np.hypot(end[0] - start[0], end[1] - start[1]) / step)) + 1)
+    return np.linspace(start, end, n)
+
+
+def _outline(width: float, height: float) -> np.ndarray:
+    corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height), (0.0, 0.0)]
+    return np.concatenate([_segment(a, b)[:-1] for a, b in pairwise(corners)])

@@ -1,24 +1,13 @@
 """Scene → pixels: antialiased ink drawn to a fraction of a pixel, on paper with a grid."""
 
-from functools import lru_cache
-from pathlib import Path
-
 import cv2
-import matplotlib
 import numpy as np
-from PIL import ImageFont
 
-from ecgseg.render.scene import Scene, Text
+from ecgseg.render.scene import Scene
 from ecgseg.render.style import Style
+from ecgseg.render.text import draw_texts
 
 _SHIFT = 8  # fractional bits of cv2's drawing coordinates
-# Fonts of the matplotlib wheel (DejaVu, STIX, Computer Modern), less the symbol-only ones.
-_FONTS = sorted(
-    p
-    for p in (Path(matplotlib.get_data_path()) / "fonts" / "ttf").glob("*.ttf")
-    if p.name.startswith(("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmr10", "cmss10", "cmtt10"))
-    and "Display" not in p.name
-)
 
 
 def draw_polylines(canvas: np.ndarray, polylines: list[np.ndarray], width: float, oversample: int) -> None:
@@ -133,33 +122,6 @@ def blend(image: np.ndarray, cover: np.ndarray, color: np.ndarray) -> None:
         image[..., c] += cover * (np.float32(color[c]) - image[..., c])
 
 
-@lru_cache(maxsize=4096)
-def _glyphs(text: str, font: int, size: int) -> tuple[np.ndarray, int]:
-    """Return the text's coverage (h, w) float32 and its rise above the baseline in pixels."""
-    face = ImageFont.truetype(str(_FONTS[font % len(_FONTS)]), size)
-    mask, (_, top) = face.getmask2(text, mode="L", anchor="ls")
-    w, h = mask.size
-    return np.asarray(mask, np.float32).reshape(h, w) / 255, -top
-
-
-def _text_layer(texts: list[Text], origin: tuple[float, float], px_per_mm: float, cover: np.ndarray) -> None:
-    """Draw the texts that fall into the window on the coverage layer in place."""
-    h, w = cover.shape
-    for item in texts:
-        size = max(5, round(item.height * px_per_mm))
-        x = round((item.x - origin[0]) * px_per_mm)
-        y = round((item.y - origin[1]) * px_per_mm)
-        if x > w or y < -size or y > h + 2 * size or x + size * len(item.text) < 0:
-            continue
-        bitmap, rise = _glyphs(item.text, item.font, size)
-        y -= rise
-        y0, x0 = max(0, y), max(0, x)
-        y1, x1 = min(h, y + bitmap.shape[0]), min(w, x + bitmap.shape[1])
-        if y1 > y0 and x1 > x0:
-            part = bitmap[y0 - y : y1 - y, x0 - x : x1 - x]
-            np.maximum(cover[y0:y1, x0:x1], part, out=cover[y0:y1, x0:x1])
-
-
 def _inside(points: np.ndarray, shape: tuple[int, int], margin: float) -> np.ndarray | None:
     """Return the part of an x-ordered polyline near the window, or None if it stays outside."""
     h, w = shape
@@ -174,7 +136,7 @@ def _inside(points: np.ndarray, shape: tuple[int, int], margin: float) -> np.nda
 def rasterize(
     scene: Scene, origin: tuple[float, float], px_per_mm: float, shape: tuple[int, int], oversample: int = 3
 ) -> np.ndarray:
-    """Draw a window of the scene: (H, W, 3) float32 RGB in 0..1, pixel (0, 0) centred at `origin` mm."""
+    """Draw a window of the scene: (H, W, 3) uint8 RGB, pixel (0, 0) centred at `origin` mm."""
     style = scene.style
     image = paint_paper(style, origin, px_per_mm, shape)
 
@@ -182,7 +144,7 @@ def rasterize(
         return _inside((points - origin) * px_per_mm, shape, 4 * px_per_mm)
 
     texts = np.zeros(shape, np.float32)
-    _text_layer(scene.texts, origin, px_per_mm, texts)
+    draw_texts(texts, scene.texts, origin, px_per_mm)
     by_width: dict[float, list[np.ndarray]] = {}
     pulses = [(p.points, style.trace_width) for p in scene.pulses]
     for points, width in [*((n.points, n.width) for n in scene.lines), *pulses]:
@@ -196,4 +158,4 @@ def rasterize(
     parts = [p for p in (window(t.points) for t in scene.traces) if p is not None]
     if parts:
         blend(image, traces_coverage(parts, style.trace_width * px_per_mm, shape), style.trace_color)
-    return image
+    return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)

@@ -1,0 +1,5 @@
+"""python -m ecgseg.render."""
+
+from ecgseg.render.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,90 @@
+"""Sheet → picture: the sheet seen through its warp, on what lies around it, as a camera or scanner takes it."""
+
+import cv2
+import numpy as np
+
+from ecgseg.render.capture import capture
+from ecgseg.render.levels import Noise
+from ecgseg.render.sheet import Sheet
+from ecgseg.render.surroundings import cover, surroundings
+from ecgseg.render.warp import Warp
+
+SHADE_STEP = 8  # px between the points at which the light is worked out; creases are softer than that
+
+
+def take_picture(
+    sheet: Sheet, warp: Warp, mm: np.ndarray | None, noise: Noise, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the picture (H, W, 3) uint8 of a sheet, and what of it shows the sheet (H, W) uint8, None for all.
+
+    mm (H, W, 2) is the place on the page that each pixel sees, `warp.inverse()` of a picture or of a window of it;
+    None: the sheet as it is. The sheet must hold all paper that is seen.
+    """
+    image, seen = see(sheet, mm)
+    image = light(image, warp, mm)
+    if seen is not None:
+        image = _lay(image, seen, surroundings(rng, seen, noise.around))
+    hidden = cover(image, seen, noise.cover, rng)
+    if hidden is not None:
+        seen = 255 - hidden if seen is None else np.minimum(seen, 255 - hidden)
+    return capture(image, noise.capture, rng), seen
+
+
+def see(sheet: Sheet, mm: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the sheet resampled once through the map `mm`, and the share of paper (H, W) uint8 in each pixel."""
+    if mm is None:
+        return sheet.image, sheet.alpha
+    at = (mm - np.float32(sheet.origin)) * np.float32(sheet.px_per_mm)
+    image = cv2.remap(sheet.image, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return image, _paper(sheet, mm, at)
+
+
+def light(image: np.ndarray, warp: Warp, mm: np.ndarray | None) -> np.ndarray:
+    """Return the picture with the light and shade of a sheet that does not lie flat."""
+    if mm is None:
+        return image
+    half = SHADE_STEP // 2
+    coarse = mm[half::SHADE_STEP, half::SHADE_STEP]
+    gain = warp.shade(coarse.reshape(-1, 2).astype(float))
+    return image if gain is None else _shaded(image, gain.reshape(coarse.shape[:2]).astype(np.float32))
+
+
+def _shaded(image: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """Multiply by a gain known at every SHADE_STEP-th pixel."""
+    h, w = image.shape[:2]
+    # The last cell may be cut off by the picture's edge.
+    rows, columns = -(-h // SHADE_STEP) - gain.shape[0], -(-w // SHADE_STEP) - gain.shape[1]
+    gain = np.pad(gain, ((0, rows), (0, columns)), mode="edge")
+    fine = cv2.resize(gain, (gain.shape[1] * SHADE_STEP, gain.shape[0] * SHADE_STEP), interpolation=cv2.INTER_LINEAR)
+    fine = np.ascontiguousarray(fine[:h, :w])
+    return cv2.multiply(image, cv2.merge([fine] * 3), dtype=cv2.CV_8U)
+
+
+def _paper(sheet: Sheet, mm: np.ndarray, at: np.ndarray) -> np.ndarray | None:
+    """Return how much of each pixel is paper, None if all is: the sheet ends half a pixel round its last one."""
+    coarse = mm[::SHADE_STEP, ::SHADE_STEP]
+    # Beyond what the coarse points see, the last rows and columns of the picture reach.
+    far = np.concatenate([coarse.reshape(-1, 2), mm[-1, ::SHADE_STEP], mm[::SHADE_STEP, -1], mm[-1:, -1]])
+    inside = (far.min(axis=0) > 2).all() and (far.max(axis=0) < np.array(sheet.size) - 2).all()
+    if inside and sheet.alpha is None:
+        return None
+    seen = None
+    if not inside:
+        size = np.float32(sheet.size)
+        edge = np.minimum(mm, size - mm).min(axis=2)
+        seen = np.clip(edge * np.float32(255 * sheet.px_per_mm) + 127.5, 0, 255).astype(np.uint8)
+    if sheet.alpha is not None:
+        alpha = cv2.remap(sheet.alpha, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        seen = alpha if seen is None else np.minimum(seen, alpha)
+    return seen
+
+
+def _lay(image: np.ndarray, seen: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    """Return the sheet's picture where it is seen, and the ground elsewhere."""
+    out = image.copy()
+    np.copyto(out, ground, where=(seen == 0)[..., None])
+    # Most pixels are wholly the one or the other: only the few between are blended.
+    ys, xs = np.nonzero((seen > 0) & (seen < 255))
+    share = seen[ys, xs, None].astype(np.float32) / 255
+    out[ys, xs] = np.rint(out[ys, xs] * share + ground[ys, xs] * (1 - share)).astype(np.uint8)
+    return out
