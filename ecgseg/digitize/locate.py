@@ -60,7 +60,7 @@ def locate(mask: np.ndarray, px_per_mm: float, speed: float = 25.0, layout: str 
     ink = ink_mask(mask, px_per_mm)
     rows = find_rows(ink, px_per_mm)
     if layout is None:
-        tried = [load_layout(name) for name in layout_names()]
+        tried = [load_layout(name) for name in layout_names("geometry")]  # names are not read yet
     else:
         tried = [layout if isinstance(layout, Layout) else load_layout(layout)]
     fits = [fit_layout(rows, one, px_per_mm, speed) for one in tried]
