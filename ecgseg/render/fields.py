@@ -52,10 +52,17 @@ def multiply(image: np.ndarray, gain: np.ndarray) -> np.ndarray:
 
 
 def lay(image: np.ndarray, cover: np.ndarray, color) -> np.ndarray:
-    """Return the image (H, W, 3) uint8 with a colour (RGB, 0..255) laid on it where cover (h, w) 0..1 says."""
-    cover = enlarge(np.asarray(cover, np.float32), image.shape)[..., None]
-    keep = cv2.multiply(image, cv2.merge([1 - cover[..., 0]] * 3), dtype=cv2.CV_8U)
-    return cv2.add(keep, cover * np.asarray(color, np.float32), dtype=cv2.CV_8U)
+    """Return the image (H, W, 3) uint8 with a colour (RGB, 0..255) laid on it.
+
+    cover of any size, (h, w): uint8, 255 where the colour hides all, or float 0..1.
+    """
+    if cover.dtype != np.uint8:
+        cover = np.clip(np.rint(cover * 255), 0, 255).astype(np.uint8)
+    cover = enlarge(cover, image.shape)
+    share = np.arange(256) / 255
+    tables = [np.clip(np.rint(share * c), 0, 255).astype(np.uint8) for c in np.broadcast_to(color, 3)]
+    keep = cv2.multiply(image, cv2.merge([cv2.bitwise_not(cover)] * 3), scale=1 / 255)
+    return cv2.add(keep, cv2.merge([cv2.LUT(cover, t) for t in tables]))
 
 
 @lru_cache(maxsize=1)
