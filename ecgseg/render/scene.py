@@ -1,95 +1,20 @@
 """Recording → Scene: everything that is printed on a page, in mm, before any pixel is drawn."""
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
 
 from ecgseg.layout import Layout, Strip
 from ecgseg.recording import Recording
+from ecgseg.render.marks import add_caption, add_frame, add_names, add_separators, name_width
+from ecgseg.render.placing import ABOVE, BELOW, MARGIN, Box, Frame, place_rows
+from ecgseg.render.primitives import Area, Line, Pulse, Scene, Text, Trace
+from ecgseg.render.pulses import add_pulses, draw_form
 from ecgseg.render.style import Style
 
+__all__ = ["Area", "Line", "Pulse", "Scene", "Text", "Trace", "build_scene", "centred", "printed_trace"]
 
-@dataclass
-class Trace:
-    """One strip as printed: `points` (n, 2) are x, y in mm on the page; y grows downwards."""
-
-    strip: Strip
-    points: np.ndarray
-    baseline: float
-    x0: float
-    x1: float
-    signal: np.ndarray
-    fs: float
-
-
-@dataclass
-class Text:
-    """A line of text whose left end and baseline are at x, y in mm; `height` is the font size in mm.
-
-    `role` is lead (then `lead` names it), calibration (speed, gain) or other; `angle` 0 or 90 degrees (read upwards);
-    `color` is RGB in 0..1, None for the style's.
-    """
-
-    text: str
-    x: float
-    y: float
-    height: float
-    font: int = 0
-    role: str = "other"
-    lead: str | None = None
-    angle: int = 0
-    color: np.ndarray | None = None
-
-
-@dataclass
-class Line:
-    """A polyline (n, 2) in mm drawn with a round pen of `width` mm; `color` RGB in 0..1, None for the text's."""
-
-    points: np.ndarray
-    width: float
-    color: np.ndarray | None = None
-
-
-@dataclass
-class Area:
-    """A filled polygon (n, 2) in mm; `color` RGB in 0..1, laid on with `strength` 0..1."""
-
-    points: np.ndarray
-    color: np.ndarray
-    strength: float = 1.0
-
-
-@dataclass
-class Pulse:
-    """A calibration pulse: its outline (n, 2) in mm; 1 mV high from `baseline` up, between x0 and x1 in mm; its row."""
-
-    points: np.ndarray
-    baseline: float
-    x0: float
-    x1: float
-    row: int
-
-
-@dataclass
-class Scene:
-    """A page in mm: size, traces, pulses, other ink in drawing order (areas, lines, texts), and its style.
-
-    `gains` (mm/mV) overrides `gain` for single leads. `over` is ink laid on after the traces: pens, stamps.
-    """
-
-    width: float
-    height: float
-    traces: list[Trace]
-    pulses: list[Pulse] = field(default_factory=list)
-    areas: list[Area] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
-    texts: list[Text] = field(default_factory=list)
-    over: list[Line | Area | Text] = field(default_factory=list)
-    style: Style | None = None
-    layout: Layout | None = None
-    speed: float = 25.0
-    gain: float = 10.0
-    gains: dict[str, float] = field(default_factory=dict)
+_LEAST_CLIP = 5.0  # mm: a machine that clips lower than half a millivolt would be of no use
 
 
 def centred(signal: np.ndarray) -> np.ndarray:
@@ -101,55 +26,28 @@ def centred(signal: np.ndarray) -> np.ndarray:
 
 
 def printed_trace(
-    recording: Recording, strip: Strip, start_s: float, x0: float, baseline: float, speed: float, gain: float
+    recording: Recording,
+    strip: Strip,
+    start_s: float,
+    x0: float,
+    baseline: float,
+    speed: float,
+    gain: float,
+    clip_mm: float | None = None,
 ) -> Trace:
-    """Place one strip of a recording on the page, `start_s` seconds into the recording."""
+    """Place one strip of a recording on the page, `start_s` seconds into the recording.
+
+    With `clip_mm` the machine clips the trace that far above and below its baseline, in points and signal alike.
+    """
     signal = recording.lead(strip.lead)
     first = round((start_s + strip.t0) * recording.fs)
     piece = signal[first : first + round(strip.seconds * recording.fs) + 1].astype(float)
+    if clip_mm is not None:
+        piece = np.clip(piece, -clip_mm / gain, clip_mm / gain)
     x = x0 + np.arange(len(piece)) / recording.fs * speed
-    points = np.stack([x, baseline - piece * gain], axis=1)
+    points = np.stack([x, baseline - strip.sign * piece * gain], axis=1)
     points = points[np.isfinite(points).all(axis=1)]
     return Trace(strip, points, baseline, x0, x0 + strip.seconds * speed, piece, recording.fs)
-
-
-def _pulse(x: float, baseline: float, gain: float, direction: int, lead_in: float, row: int) -> Pulse:
-    """Return the calibration pulse (1 mV, 0.2 s at 25 mm/s) that ends at x (direction −1) or starts there."""
-    xs = np.array([-5.0 - lead_in, -5.0, -5.0, 0.0, 0.0, lead_in])
-    if direction > 0:
-        xs = xs + 5.0 + lead_in
-    points = np.stack([x + xs, baseline - np.array([0, 0, 1, 1, 0, 0]) * gain], axis=1)
-    return Pulse(points, baseline, float(points[1, 0]), float(points[4, 0]), row)
-
-
-_SPELLINGS = ("{}", "{}", "{}", "{}:", "({})", "Lead {}")
-_HEADERS = (
-    "ID: {a}{b}  Name:",
-    "Age: {c} yrs",
-    "Sex: Male",
-    "Date: 19{c}-0{d}-1{d}, 0{d}:{c}:{c}",
-    "HR {c} bpm   PR 1{c} ms   QRS {c} ms",
-    "25mm/s   10mm/mV   0.05-150 Hz",
-    "Sinus rhythm. Normal ECG",
-    "Unconfirmed diagnosis",
-    "QT/QTc 3{c}/4{c} ms   P-R-T axes {c} {c} {c}",
-    "Weight: {c} kg",
-    "Height: 1{c} cm",
-    "F 50~ 0,15-40 Hz  {b}",
-)
-
-
-def _header(rng: np.random.Generator, width: float, y0: float, y1: float, style: Style) -> list[Text]:
-    """Return made-up header lines between y0 and y1."""
-    values = dict(a=rng.integers(100, 999), b=rng.integers(1000, 99999), c=rng.integers(20, 99), d=rng.integers(1, 9))
-    texts, step = [], style.text_height * 1.35
-    for x in (3.0, width * rng.uniform(0.27, 0.4), width * rng.uniform(0.52, 0.75)):
-        y = y0 + step
-        while y < y1 and rng.random() < 0.8:
-            text = str(rng.choice(_HEADERS)).format(**values)
-            texts.append(Text(text, x, y, style.text_height, style.font))
-            y += step
-    return texts
 
 
 def build_scene(
@@ -163,61 +61,76 @@ def build_scene(
 ) -> Scene:
     """Lay a recording out on a page.
 
-    Returns a Scene in mm. The row pitch is drawn from the layout's range, rhythm rows may stand apart,
-    and names, separators, calibration pulses and a header are added as the style says. Where the
-    recording is shorter than the layout the strip is printed as far as it goes.
+    `start_s` seconds into the recording the page begins; `speed` is in mm/s, `gain` in mm/mV (the limb leads' where
+    the style has another for the precordial leads). Returns a Scene in mm. Sheet, margins and row distance are drawn,
+    and names, separators, calibration pulses, captions and furniture are added as the style says. Where the recording
+    is shorter than the layout a strip is printed as far as it goes; a lead that it lacks is left out.
+    Raises ValueError if there is nothing to print.
     """
-    row_mm = layout.seconds * speed
-    left, right = rng.uniform(8, 22), rng.uniform(4, 20)
-    width = left + row_mm + right
-    pitch = rng.uniform(*layout.row_pitch_mm)
-    top = rng.uniform(18, 60) if style.header else rng.uniform(12, 25)
-    rhythm_gap = rng.uniform(0.8, 1.15)
-    baselines, y = [], top + pitch * 0.6
-    for r in range(layout.n_rows):
-        baselines.append(y)
-        next_is_rhythm = r + 1 >= layout.n_rows - layout.rhythm_rows
-        y += pitch * (rhythm_gap if next_is_rhythm else 1.0)
-    height = max(y + rng.uniform(0, 20), 0.5 * width if rng.random() < 0.5 else 0)
+    # Furniture and texts are drawn with this module's primitives, so they can only be imported once it is there.
+    from ecgseg.render.furniture import add_furniture
+
+    pulse = draw_form(style, speed, rng)
+    beside = pulse.reach if style.pulse_rows != "corner" else 0.0
+    before = beside if style.pulse in ("left", "both") else 0.0
+    after = beside if style.pulse in ("right", "both") else 0.0
+    names = name_width(style) + 1 if style.names == "left" else 0.0
+    frame = place_rows(layout, style, rng, speed, before + names + MARGIN, after + MARGIN)
+    style = _with_grid(style, frame, before + names, after)
+    gains = {} if style.chest_gain == 1 else {f"V{k}": gain * style.chest_gain for k in range(1, 7)}
+    scene = Scene(frame.width, frame.height, [], style=style, layout=layout, speed=speed, gain=gain, gains=gains)
+    _add_traces(scene, recording, frame, start_s, rng)
+    add_frame(scene, frame, rng, before + names, after)
+    add_separators(scene, frame, rng)
+    free = add_pulses(scene, frame, pulse, rng, add_caption(scene, frame, rng))
+    add_names(scene, frame, rng, before)
+    add_furniture(scene, rng, _allowed(free, frame, style))
+    return scene
+
+
+def _add_traces(scene: Scene, recording: Recording, frame: Frame, start_s: float, rng: np.random.Generator) -> None:
+    """Print the strips of the scene's layout that the recording holds."""
+    style, speed = scene.style, scene.speed
     # Strips may be separated by a short gap of paper that belongs to no lead, taken from the strip's end.
     gap = rng.uniform(0.5, 2.0) / speed if style.separator == "gap" else 0.0
-    scene = Scene(width, height, [], style=style, layout=layout, speed=speed, gain=gain)
-    spelling = str(rng.choice(_SPELLINGS))
-    below = style.names == "below"
-    name_dx, name_dy = rng.uniform(-0.5, 2.5), rng.uniform(1.0, 9.0) * (1 if below else -1)
-    bar_width, bar_half = rng.uniform(0.25, 0.9), rng.uniform(1.5, 5.0)
-    pulse_gap = rng.choice([0.0, rng.uniform(0, 3)])
-    for strip in layout.strips:
-        x0, base = left + strip.offset_s * speed, baselines[strip.row]
-        cut = Strip(strip.lead, strip.row, strip.t0, strip.t1 - gap, strip.offset_s, strip.rhythm)
-        trace = printed_trace(recording, cut, start_s, x0, base, speed, gain)
-        if len(trace.points) < 2:
+    clip = None if style.clip is None else max(_LEAST_CLIP, style.clip * frame.pitch)
+    for strip in scene.layout.strips:
+        if strip.lead not in recording.leads:
             continue
-        scene.traces.append(trace)
-        if style.names != "none":
-            name = spelling.format(strip.lead)
-            dy = name_dy + (style.text_height if below else 0) * 0.6
-            scene.texts.append(Text(name, x0 + name_dx, base + dy, style.text_height, style.font, "lead", strip.lead))
-        if strip.offset_s > 0 and style.separator in ("bar", "tick"):
-            half = bar_half if style.separator == "bar" else bar_half * 0.6
-            if style.separator == "bar":
-                ends = [[x0, base - half], [x0, base + half]]
-                scene.lines.append(Line(np.array(ends), bar_width))
-            else:
-                for sign in (-1, 1):
-                    ends = [[x0, base + sign * 2 * half], [x0, base + sign * 3.2 * half]]
-                    scene.lines.append(Line(np.array(ends), bar_width * 0.6))
-    for r, base in enumerate(baselines):
-        if not any(t.strip.row == r for t in scene.traces):
-            continue
-        lead_in = float(rng.choice([0.0, 0.0, rng.uniform(0, 1.5)]))
-        if style.pulse in ("left", "both"):
-            scene.pulses.append(_pulse(left - pulse_gap, base, gain, -1, lead_in, r))
-        if style.pulse in ("right", "both"):
-            scene.pulses.append(_pulse(left + row_mm + 1, base, gain, 1, lead_in, r))
-    if style.header:
-        scene.texts += _header(rng, width, 1.0, top - 4, style)
-    foot = f"{speed:g}mm/s" + " " * int(rng.integers(2, 30)) + f"{gain:g}mm/mV"
-    x = width * rng.uniform(0.05, 0.6)
-    scene.texts.append(Text(foot, x, height - 2.0, style.text_height, style.font, "calibration"))
-    return scene
+        x0 = frame.left + strip.offset_s * speed
+        cut = replace(strip, t1=strip.t1 - gap)
+        gain = scene.gain_of(strip.lead)
+        trace = printed_trace(recording, cut, start_s, x0, frame.baselines[strip.row], speed, gain, clip)
+        if len(trace.points) >= 2:
+            scene.traces.append(trace)
+    if not scene.traces:
+        raise ValueError(
+            f"{recording.name}: nothing to print on a page {scene.layout.name} from {start_s:g} s on; the recording "
+            f"has {recording.seconds:g} s of {', '.join(recording.leads)}"
+        )
+
+
+def _with_grid(style: Style, frame: Frame, before: float, after: float) -> Style:
+    """Return the style with its grid where this page has it: aligned with the rows, or only in a box round them."""
+    if style.aligned:
+        style = replace(style, grid_x=frame.left % 5, grid_y=frame.baselines[0] % 5)
+    if style.grid_area == "sheet":
+        return style
+    # A box of whole 5 mm squares.
+    x0 = _on_line(frame.left - before - 1, style.grid_x, np.floor)
+    x1 = _on_line(frame.right + after + 1, style.grid_x, np.ceil)
+    y0 = _on_line(frame.baselines[0] - ABOVE * frame.pitch, style.grid_y, np.floor)
+    y1 = _on_line(frame.baselines[-1] + BELOW * frame.pitch, style.grid_y, np.ceil)
+    x0, y0 = (v + 5 if v < 0 else v for v in (x0, y0))
+    x1, y1 = (v - 5 if v > size else v for v, size in ((x1, frame.width), (y1, frame.height)))
+    return replace(style, grid_box=(x0, y0, x1, y1))
+
+
+def _on_line(v: float, origin: float, rounded) -> float:
+    return float(origin + 5 * rounded((v - origin) / 5))
+
+
+def _allowed(free: list[Box], frame: Frame, style: Style) -> list[Box]:
+    """Return the boxes that may be filled: above the rows if the style has a header, below if it has a footer."""
+    middle = frame.baselines[0]
+    return [box for box in free if (style.header if box[1] < middle else style.footer)]

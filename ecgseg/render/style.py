@@ -1,8 +1,10 @@
-"""How a printed page looks: paper, grid, inks, fonts, names, separators and calibration pulses."""
+"""How a printed page looks: paper, grid, inks, fonts, names, separators, calibration pulses and the sheet itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from ecgseg.layout import LEADS
 
 
 @dataclass
@@ -25,8 +27,8 @@ class Style:
     text_height: float
     font: int
     pulse: str  # left, right, both, none
-    separator: str  # bar, tick, gap, none
-    names: str  # below, above, none
+    separator: str  # bar, double, tick, gap, dotted (a line through all rows), slash, notch, none
+    names: str  # below, above, left (of the row), corner (of the strip), line (on the trace), none
     header: bool
     grid_x: float = 0.0  # where the 5 mm lines are, mm from the sheet's corner
     grid_y: float = 0.0
@@ -36,59 +38,153 @@ class Style:
     trace_strength: float = 1.0  # how much the ink covers: faint below 1
     trace_fade: float = 0.0  # 0..1: how far the strength falls off in places, as thermal paper fades
     trace_colors: tuple | None = None  # RGB per lead in the order of LEADS; None: trace_color for all
-    spelling: str = "plain"
+    spelling: str = "plain"  # of aVR, aVL, aVF: plain, upper (AVR), turned (avR)
     footer: bool = True
+    limb: str = "{}"  # how I, II and III are written: {}, L{} (LI), D (D1, D2, D3)
+    chest: str = "V"  # V or C
+    wrap: str = "{}"  # what stands round a name: {}, {}:, ({}), Lead {}, [{}]
+    name_scale: float = 1.0  # size of the names relative to text_height
+    name_font: int | None = None  # None: font
+    name_jitter: float = 0.0  # how far a name may stand from its usual place, mm
+    name_note: str = "none"  # what stands beside some names: none, gain, rate
+    pulse_shape: str = "plain"  # plain, slanted (flanks), rounded (flanks)
+    pulse_rows: str = "all"  # all, first, corner (one, apart from the rows)
+    pulse_width: str = "5mm"  # 5mm, or 0.2s: as wide as 0.2 s are at the page's speed
+    caption: str = "bottom"  # where speed and gain are written: bottom, top, none
+    sheet: str = "fit"  # a4, a4_portrait, letter, letter_portrait, roll, fit (as large as what is printed)
+    crowding: float = 1.0  # below 1: rows closer by this factor than the layout's closest
+    clip: float | None = None  # the machine clips the trace this many row distances from its baseline
+    chest_gain: float = 1.0  # gain of the precordial leads relative to the limb leads
+    joined: bool = False  # a vertical stroke joins the end of a strip with the start of the next
+    frame: str = "none"  # none, box (round all rows), rows (round each row)
+    grid_area: str = "sheet"  # sheet, traces (grid_box is set to a box round the rows)
+    aligned: bool = False  # the grid is printed with the trace: rows start on 5 mm lines
 
 
-GRID_COLORS = np.array(
-    [
-        [0.85, 0.10, 0.10],  # red
-        [0.95, 0.45, 0.50],  # pink
-        [0.90, 0.50, 0.15],  # orange
-        [0.55, 0.35, 0.20],  # brown
-        [0.20, 0.60, 0.30],  # green
-        [0.25, 0.45, 0.85],  # blue
-        [0.45, 0.45, 0.45],  # grey
-        [0.10, 0.10, 0.10],  # black
-    ]
-)
-_GRID_ODDS = np.array([0.30, 0.16, 0.10, 0.06, 0.06, 0.06, 0.18, 0.08])
+GRID_COLORS = {
+    "red": (0.85, 0.10, 0.10),
+    "pink": (0.95, 0.45, 0.50),
+    "orange": (0.90, 0.50, 0.15),
+    "brown": (0.55, 0.35, 0.20),
+    "green": (0.20, 0.60, 0.30),
+    "blue": (0.25, 0.45, 0.85),
+    "grey": (0.45, 0.45, 0.45),
+    "black": (0.10, 0.10, 0.10),
+}
+_GRID_ODDS = {"red": 30, "pink": 18, "orange": 10, "brown": 5, "green": 6, "blue": 5, "grey": 19, "black": 7}
+# How much red, green and blue light each kind of paper swallows at most, and how often it is met.
+_PAPERS = {"white": (0.01, 0.01, 0.01), "yellowed": (0.02, 0.06, 0.20), "pink": (0.02, 0.13, 0.10)}
+_PAPERS |= {"greenish": (0.10, 0.02, 0.07), "grey": (0.16, 0.15, 0.13)}
+_PAPER_ODDS = {"white": 52, "yellowed": 22, "pink": 13, "greenish": 5, "grey": 8}
+_SEPARATOR_ODDS = {"none": 33, "bar": 32, "tick": 12, "gap": 6, "notch": 5, "dotted": 5, "double": 4, "slash": 3}
+_SHEET_ODDS = {"fit": 30, "a4": 28, "letter": 26, "roll": 7, "a4_portrait": 5, "letter_portrait": 4}
+_COLOURED_INK = np.array([[0.10, 0.10, 0.60], [0.05, 0.25, 0.50], [0.35, 0.10, 0.45], [0.60, 0.08, 0.10]])
+
+
+def pick(rng: np.random.Generator, odds: dict):
+    """Return one of the keys of `odds`, each as often as its number says."""
+    left = rng.random() * sum(odds.values())
+    for option, weight in odds.items():
+        left -= weight
+        if left < 0:
+            return option
+    return option
 
 
 def sample_style(rng: np.random.Generator) -> Style:
-    """Draw a random page style: paper, grid, inks, fonts, separators and calibration pulses."""
-    color = np.clip(GRID_COLORS[rng.choice(len(GRID_COLORS), p=_GRID_ODDS)] + rng.normal(0, 0.05, 3), 0, 1)
-    paper = np.ones(3)
-    if rng.random() < 0.5:
-        paper = np.clip(rng.uniform(0.86, 1.0) - rng.uniform(0, 0.06, 3) * [0, 0.3, 1.0], 0, 1)
-    if rng.random() < 0.1:
-        paper = paper * [1.0, 0.92, 0.92]
-    dark = rng.uniform(0.0, 0.35) if rng.random() < 0.9 else rng.uniform(0.3, 0.55)
-    trace = np.full(3, dark) + rng.normal(0, 0.02, 3)
-    if rng.random() < 0.12:  # coloured ink, blue or violet more often than any other
-        trace = trace + rng.uniform(0, 0.4, 3) * [0.4, 0.3, 1.0]
+    """Draw a random page style: three of four look like what common machines print, the others are odd in one way."""
+    minor, major, strengths = _grid_inks(rng)
+    trace = _trace_ink(rng)
     text = trace if rng.random() < 0.8 else np.full(3, rng.uniform(0, 0.4))
-    minor_strength = rng.uniform(0.12, 0.7)
-    return Style(
-        paper=paper,
-        grid=str(rng.choice(["full", "major", "minor", "none"], p=[0.8, 0.08, 0.07, 0.05])),
-        minor_color=color,
-        major_color=np.clip(color * rng.uniform(0.6, 1.0), 0, 1),
-        minor_strength=minor_strength,
-        major_strength=float(np.clip(minor_strength + rng.uniform(0.0, 0.5), 0, 1)),
-        minor_width=rng.uniform(0.06, 0.22),
-        major_width=rng.uniform(0.12, 0.38),
-        dash_mm=float(rng.choice([0.0, rng.uniform(0.2, 1.1)], p=[0.6, 0.4])),
+    height = float(np.exp(rng.uniform(np.log(1.9), np.log(4.6))))
+    style = Style(
+        paper=_paper(rng),
+        grid=pick(rng, {"full": 84, "major": 5, "minor": 4, "dots": 4, "none": 3}),
+        minor_color=minor,
+        major_color=major,
+        minor_strength=strengths[0],
+        major_strength=strengths[1],
+        minor_width=rng.uniform(0.06, 0.2),
+        major_width=rng.uniform(0.12, 0.36),
+        dash_mm=0.0 if rng.random() < 0.68 else rng.uniform(0.2, 1.1),
         dash_duty=rng.uniform(0.3, 0.85),
         trace_color=np.clip(trace, 0, 0.8),
-        trace_width=float(np.exp(rng.uniform(np.log(0.14), np.log(0.6)))),
+        trace_width=float(np.clip(np.exp(rng.normal(np.log(0.29), 0.36)), 0.1, 0.7)),
         text_color=np.clip(text, 0, 0.7),
-        text_height=rng.uniform(2.0, 5.0),
+        text_height=height,
         font=int(rng.integers(0, 1000)),
-        pulse=str(rng.choice(["left", "right", "both", "none"], p=[0.6, 0.08, 0.07, 0.25])),
-        separator=str(rng.choice(["bar", "tick", "gap", "none"], p=[0.45, 0.2, 0.1, 0.25])),
-        names=str(rng.choice(["below", "above", "none"], p=[0.47, 0.47, 0.06])),
-        header=bool(rng.random() < 0.8),
+        pulse=pick(rng, {"left": 62, "right": 8, "both": 5, "none": 25}),
+        separator=pick(rng, _SEPARATOR_ODDS),
+        names=pick(rng, {"above": 47, "below": 31, "corner": 6, "left": 7, "line": 4, "none": 5}),
+        header=bool(rng.random() < 0.82),
         grid_x=rng.uniform(0, 5),
         grid_y=rng.uniform(0, 5),
+        spelling=pick(rng, {"plain": 78, "upper": 15, "turned": 7}),
+        footer=bool(rng.random() < 0.7),
+        limb=pick(rng, {"{}": 90, "L{}": 4, "D": 6}),
+        chest=pick(rng, {"V": 92, "C": 8}),
+        wrap=pick(rng, {"{}": 84, "{}:": 6, "({})": 3, "Lead {}": 5, "[{}]": 2}),
+        name_scale=1.0 if rng.random() < 0.5 else rng.uniform(0.75, 1.5),
+        name_font=None if rng.random() < 0.7 else int(rng.integers(0, 1000)),
+        name_jitter=0.0 if rng.random() < 0.8 else rng.uniform(0.3, 2.0),
+        name_note=pick(rng, {"none": 90, "gain": 6, "rate": 4}),
+        pulse_shape=pick(rng, {"plain": 74, "slanted": 12, "rounded": 14}),
+        pulse_rows=pick(rng, {"all": 84, "first": 8, "corner": 8}),
+        pulse_width=pick(rng, {"5mm": 70, "0.2s": 30}),
+        caption=pick(rng, {"bottom": 74, "top": 12, "none": 14}),
+        sheet=pick(rng, _SHEET_ODDS),
+        joined=bool(rng.random() < 0.15),
+        frame=pick(rng, {"none": 91, "box": 6, "rows": 3}),
+        grid_area=pick(rng, {"sheet": 84, "traces": 16}),
+        aligned=bool(rng.random() < 0.45),
     )
+    # Each oddity on its own: a page with several of them is rarer than a machine that prints so.
+    return replace(style, **_ODDITIES[pick(rng, _ODDITY_ODDS)](rng))
+
+
+def _paper(rng: np.random.Generator) -> np.ndarray:
+    """Return the paper's RGB."""
+    swallowed = np.array(_PAPERS[pick(rng, _PAPER_ODDS)])
+    return 1.0 - rng.uniform(0, 0.03) - swallowed * rng.uniform(0.1, 1.0) * rng.uniform(0.8, 1.0, 3)
+
+
+def _grid_inks(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """Return the RGB of the 1 mm and the 5 mm lines and their strengths."""
+    color = np.clip(np.array(GRID_COLORS[pick(rng, _GRID_ODDS)]) + rng.normal(0, 0.05, 3), 0, 1)
+    minor = rng.uniform(0.12, 0.7)
+    major = min(1.0, minor + rng.uniform(0.0, 0.5))
+    kind = pick(rng, {"usual": 88, "faint": 8, "solid": 4})
+    if kind == "faint":
+        minor, major = rng.uniform(0.03, 0.1), rng.uniform(0.08, 0.25)
+    elif kind == "solid":
+        color, minor, major = np.full(3, rng.uniform(0, 0.15)), rng.uniform(0.5, 1), 1.0
+    return color, np.clip(color * rng.uniform(0.6, 1.0), 0, 1), (minor, major)
+
+
+def _trace_ink(rng: np.random.Generator) -> np.ndarray:
+    """Return the trace's RGB: black or grey, now and then a colour."""
+    if rng.random() < 0.09:
+        return _coloured_ink(rng)
+    dark = rng.uniform(0.0, 0.32) if rng.random() < 0.92 else rng.uniform(0.3, 0.5)
+    return np.full(3, dark) + rng.normal(0, 0.02, 3)
+
+
+def _coloured_ink(rng: np.random.Generator) -> np.ndarray:
+    return np.clip(_COLOURED_INK[rng.integers(len(_COLOURED_INK))] + rng.normal(0, 0.06, 3), 0, 0.8)
+
+
+# What one odd page in four has, as changes of fields of Style.
+_ODDITIES = {
+    "none": lambda rng: {},
+    "crowded": lambda rng: {"crowding": rng.uniform(0.5, 0.95)},
+    "clipped": lambda rng: {"clip": rng.uniform(0.4, 1.0)},
+    "gains": lambda rng: {"chest_gain": pick(rng, {0.5: 85, 2.0: 15})},
+    "faint": lambda rng: {"trace_strength": rng.uniform(0.35, 0.8)},
+    "faded": lambda rng: {"trace_fade": rng.uniform(0.3, 0.9), "trace_strength": rng.uniform(0.7, 1.0)},
+    "broken": lambda rng: {"trace_kind": "broken"},
+    "double": lambda rng: {"trace_kind": "double"},
+    "coloured": lambda rng: {"trace_colors": tuple(_coloured_ink(rng) for _ in LEADS)},
+    "grid gaps": lambda rng: {"grid_gaps": rng.uniform(0.05, 0.4)},
+}
+_ODDITY_ODDS = {"none": 72, "crowded": 7, "clipped": 4, "gains": 4, "faint": 3, "faded": 3}
+_ODDITY_ODDS |= {"grid gaps": 2.5, "broken": 2, "double": 1.5, "coloured": 1}
