@@ -20,6 +20,7 @@ For each NAME.png it writes
   NAME.overlay.png   the extracted trace drawn on the page: look at it
 
 Research software, not a medical device."""
+NO_INPUT = "no picture given; name files or folders before the options, --help shows examples"
 EXAMPLES = """examples:
   python infer.py scan.png
   python infer.py scans/ more/page.jpg --out results digitize.speed=50 digitize.gain=5
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns 0, 1 if a file failed, 2 if none could be tried, 130 if interrupted."""
     args = parser().parse_intermixed_args(sys.argv[1:] if argv is None else argv)
     try:
-        inputs, overrides = split_arguments(args.inputs, "no picture given; name files or folders before the options, --help shows examples")
+        inputs, overrides = split_arguments(args.inputs, NO_INPUT)
         options = compose("infer", overrides)["digitize"]
         from ecgseg.digitize.batch import run
 

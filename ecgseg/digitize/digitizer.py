@@ -9,14 +9,22 @@ from time import perf_counter
 import numpy as np
 
 from ecgseg.digitize.assemble import assemble, verify_layout
+from ecgseg.digitize.bent import flatten_bent
 from ecgseg.digitize.grid import FlatPage, flatten, grid_from_scale, measure_grid
 from ecgseg.digitize.ink import trace_mask
 from ecgseg.digitize.locate import Located, locate
 from ecgseg.digitize.options import OptionError, Options, load_options
 from ecgseg.digitize.read import read_image
 from ecgseg.digitize.verify import lead_quality, verify
+from ecgseg.errors import GridError
 from ecgseg.recording import Recording
 
+FLAT_ENOUGH_MM = 0.06  # rms of a flat-bed scan's lines about one plane; more is bent paper or a tilted camera
+HOW = {
+    "measured": "measured from the grid",
+    "followed": "measured from the grid, followed over bent paper",
+    "given": "given as digitize.px_per_mm",
+}
 FLAT_PX_PER_MM = 8.0  # what the shipped networks were trained at: 200 dpi, 0.125 mm a pixel
 
 
@@ -77,9 +85,8 @@ class Digitizer:
 
         pixels = _as_rgb(image) if isinstance(image, np.ndarray) else read_image(image, opt.max_pixels)
         clock.lap("read")
-        grid = measure_grid(pixels) if opt.px_per_mm is None else grid_from_scale(pixels, opt.px_per_mm)
-        clock.lap("grid")
-        flat = flatten(pixels, grid, px_per_mm=FLAT_PX_PER_MM)
+        flat = flat_page(pixels, opt.px_per_mm)
+        grid = flat.grid
         clock.lap("flatten")
         mask = trace_mask(self.net, flat.image, self.device)
         clock.lap("mask")
@@ -123,7 +130,7 @@ class Digitizer:
             "method": opt.method,
             "image": {"width": int(shape[1]), "height": int(shape[0])},
             "scale": {
-                "how": "measured from the grid" if opt.px_per_mm is None else "given as digitize.px_per_mm",
+                "how": HOW[grid.source],
                 "px_per_mm_x": float(grid.px_per_mm_x),
                 "px_per_mm_y": float(grid.px_per_mm_y),
                 "angle_deg": float(grid.angle_deg),
@@ -140,6 +147,31 @@ class Digitizer:
             },
             "step_seconds": {step: round(s, 3) for step, s in seconds.items()},
         }
+
+
+def flat_page(pixels: np.ndarray, px_per_mm: float | None) -> FlatPage:
+    """Return the flat page of a picture (H, W, 3) uint8, by the scale given or by its grid.
+
+    A flat scan's grid is measured as one plane; where it does not lie in one, or none is found so, its lines are
+    followed over the bent paper. Raises GridError, saying what the flat way found, where both fail.
+    """
+    if px_per_mm is not None:
+        return flatten(pixels, grid_from_scale(pixels, px_per_mm), FLAT_PX_PER_MM)
+    try:
+        grid = measure_grid(pixels)
+    except GridError as flat_error:
+        try:
+            return flatten_bent(pixels, FLAT_PX_PER_MM)
+        except GridError:
+            raise flat_error from None
+    if grid.residual_mm > FLAT_ENOUGH_MM:
+        try:
+            bent = flatten_bent(pixels, FLAT_PX_PER_MM)
+        except GridError:
+            return flatten(pixels, grid, FLAT_PX_PER_MM)
+        if bent.grid.residual_mm < grid.residual_mm / 2:
+            return bent
+    return flatten(pixels, grid, FLAT_PX_PER_MM)
 
 
 class _Clock:

@@ -24,6 +24,7 @@ MIN_BLOCK_CONTRAST = 0.03  # where the lines coincide with JPEG blocks, which re
 PRESENCE_MM = 8.0  # window of the presence check: shorter than a heartbeat at 25 mm/s
 MIN_PRESENCE = 0.5  # heartbeats in step reach 0.4, faint noisy grids 0.74
 MAX_FLAT_PIXELS = 60_000_000
+LATTICE_STEP = 16  # px of a flat page between the points at which a bent page's map is known: 2 mm
 _LINES = ("vertical", "horizontal")
 _WAY_OUT = "give the scale with digitize.px_per_mm=… (dpi / 25.4 for a scan)"
 
@@ -58,17 +59,32 @@ class Grid:
 
 @dataclass(frozen=True)
 class FlatPage:
-    """A page resampled once: `image` (H, W, 3) uint8 at `px_per_mm`; `matrix` (2, 3) flat px → original px."""
+    """A page resampled once: `image` (H, W, 3) uint8 at `px_per_mm`; `matrix` (2, 3) flat px → original px.
+
+    Where the page was bent, `lattice` (h, w, 2) holds the original px of the centres of the flat page's cells of
+    LATTICE_STEP px, with one cell more all around, and `matrix` is only the nearest affine map.
+    """
 
     image: np.ndarray
     px_per_mm: float
     matrix: np.ndarray
     grid: Grid
     provenance: dict = field(default_factory=dict)
+    lattice: np.ndarray | None = None
 
     def to_image(self, pixels: np.ndarray) -> np.ndarray:
         """Map points (…, 2) in flat pixels to pixels of the original image."""
-        return _apply(self.matrix, pixels)
+        if self.lattice is None:
+            return _apply(self.matrix, pixels)
+        pixels = np.asarray(pixels, np.float64)
+        h, w = self.lattice.shape[:2]
+        cell = (pixels + 0.5) / LATTICE_STEP + 0.5
+        at = np.clip(np.floor(cell).astype(int), 0, [w - 2, h - 2])
+        f = cell - at
+        x, y, fx, fy = at[..., 0], at[..., 1], f[..., :1], f[..., 1:]
+        top = self.lattice[y, x] * (1 - fx) + self.lattice[y, x + 1] * fx
+        low = self.lattice[y + 1, x] * (1 - fx) + self.lattice[y + 1, x + 1] * fx
+        return top * (1 - fy) + low * fy
 
 
 def _apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
