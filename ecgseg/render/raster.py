@@ -1,161 +1,151 @@
-"""Scene → pixels: antialiased ink drawn to a fraction of a pixel, on paper with a grid."""
+"""Scene → pixels: every primitive drawn to a fraction of a pixel, laid on gridded paper in the order of printing."""
 
-import cv2
 import numpy as np
 
-from ecgseg.render.scene import Scene
+from ecgseg.layout import LEADS
+from ecgseg.render.grid import paint_paper
+from ecgseg.render.ink import page_mask, traces_coverage, traces_ink, united
+from ecgseg.render.place import hashed, smooth_noise, style_seed
+from ecgseg.render.scene import Area, Line, Scene, Text, Trace
+from ecgseg.render.strokes import line_cover, polygon_cover
 from ecgseg.render.style import Style
-from ecgseg.render.text import draw_texts
+from ecgseg.render.text import draw_texts, text_box
 
-_SHIFT = 8  # fractional bits of cv2's drawing coordinates
+__all__ = ["page_mask", "paint_paper", "rasterize", "traces_coverage"]
+
+_COPY_MM = (0.15, 0.4)  # how far a trace printed twice stands from itself
+_COPY_STRENGTH = (0.35, 0.75)
+_FADE_MM = (45.0, 9.0)  # the swells of a fading print
+_BREAK_MM = 0.9  # the pattern that a broken trace is cut by
+_BREAK_BELOW, _BREAK_SOFT = 0.2, 0.06  # of the pattern's 0..1: no ink below, all of it from a little above
 
 
-def draw_polylines(canvas: np.ndarray, polylines: list[np.ndarray], width: float, oversample: int) -> None:
-    """Add polylines of one width to a coverage canvas in place.
+class _Canvas:
+    """A window of the page being drawn: image (H, W, 3) uint8, and where it lies."""
 
-    canvas: (H·oversample, W·oversample) uint8. Points (n, 2) and width are in final pixels, centres at
-    integer coordinates.
+    def __init__(self, image: np.ndarray, origin: tuple[float, float], px_per_mm: float):
+        self.image, self.origin, self.px_per_mm = image, np.asarray(origin, float), px_per_mm
+        self.shape = image.shape[:2]
+
+    def px(self, mm: np.ndarray) -> np.ndarray:
+        return (np.asarray(mm, float) - self.origin) * self.px_per_mm
+
+    def blend(self, index: np.ndarray, cover: np.ndarray, color: np.ndarray) -> None:
+        """Lay ink of one colour (RGB in 0..1) on the pixels at flat indices (n,), which it covers by (n,) in 0..1."""
+        flat = self.image.reshape(-1, 3)
+        under = flat[index].astype(np.float32)
+        color = np.asarray(color, np.float32) * 255
+        flat[index] = np.rint(under + np.clip(cover, 0, 1)[:, None] * (color - under)).astype(np.uint8)
+
+    def lay(self, box: tuple[int, int, np.ndarray] | None, color: np.ndarray, strength: float = 1.0) -> None:
+        """Lay ink on a box of the window: first row, first column, coverage (h, w)."""
+        if box is not None:
+            y, x, cover = box
+            rows, columns = np.nonzero(cover > 0.5 / 255)
+            self.blend((rows + y) * self.shape[1] + columns + x, cover[rows, columns] * np.float32(strength), color)
+
+    def draw(self, item: Line | Area | Text, default: np.ndarray) -> None:
+        """Draw one primitive in its own colour, or the default."""
+        color = default if item.color is None else item.color
+        if isinstance(item, Line):
+            self.lay(line_cover(self.px(item.points), item.width * self.px_per_mm, self.shape), color)
+        elif isinstance(item, Area):
+            self.lay(polygon_cover(self.px(item.points), self.shape), color, item.strength)
+        elif (box := self._text(item)) is not None:
+            self.lay(box, color)
+
+    def _text(self, text: Text) -> tuple[int, int, np.ndarray] | None:
+        """Return the box and coverage of a text, None if the window shows nothing of it."""
+        corners = self.px(text_box(text))
+        low = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 2, 0)
+        high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 3, self.shape[::-1])
+        if (high <= low).any():
+            return None
+        cover = np.zeros((high - low)[::-1], np.float32)
+        draw_texts(cover, [text], tuple(self.origin + low / self.px_per_mm), self.px_per_mm)
+        return low[1], low[0], cover
+
+
+def rasterize(scene: Scene, origin: tuple[float, float], px_per_mm: float, shape: tuple[int, int]) -> np.ndarray:
+    """Draw a window of the scene: (H, W, 3) uint8 RGB, pixel (0, 0) centred at `origin` mm.
+
+    Drawn in this order: paper and grid, areas, lines and pulses, texts, traces, what lies over them. A window whose
+    origin is a pixel of another window shows the same there.
     """
-    scale = oversample * (1 << _SHIFT)
-    offset = (oversample - 1) / 2 * (1 << _SHIFT)
-    fixed = [np.round(p * scale + offset).astype(np.int32).reshape(-1, 1, 2) for p in polylines if len(p) > 1]
-    if fixed:
-        # An antialiased cv2 line comes out about 1.4 px wider than asked.
-        thickness = max(1, round(width * oversample - 1.4))
-        cv2.polylines(canvas, fixed, False, 255, thickness, cv2.LINE_AA, _SHIFT)
-
-
-def coverage(polylines: list[np.ndarray], width: float, shape: tuple[int, int], oversample: int = 3) -> np.ndarray:
-    """Return the share (H, W) float32 of each pixel that polylines `width` pixels wide cover."""
-    h, w = shape
-    canvas = np.zeros((h * oversample, w * oversample), np.uint8)
-    draw_polylines(canvas, polylines, width, oversample)
-    if oversample > 1:
-        canvas = cv2.resize(canvas, (w, h), interpolation=cv2.INTER_AREA)
-    return canvas.astype(np.float32) / 255
-
-
-def trace_coverage(points: np.ndarray, width: float, out: np.ndarray, slices: int = 4) -> None:
-    """Draw one trace, a polyline whose x only grows, into a coverage layer in place (maximum with what is there).
-
-    points (n, 2) and width in pixels, centres at integer coordinates; out (H, W) float32. A round pen of radius
-    r at (x + d, y) covers the column x from y − √(r² − d²) to y + √(r² − d²), and since the trace is continuous
-    the union over |d| ≤ r is one interval: exact in y, `slices` slices a pixel in x.
-    """
-    h, w = out.shape
-    first = max(0, int(np.floor(points[0, 0] - width)))
-    last = min(w, int(np.ceil(points[-1, 0] + width)) + 1)
-    if last <= first or len(points) < 2:
-        return
-    radius = width / 2
-    x = first - 0.5 + (np.arange((last - first) * slices) + 0.5) / slices
-    top, bottom = np.full(len(x), np.inf), np.full(len(x), -np.inf)
-    for d in np.linspace(-radius, radius, 2 * max(2, round(radius * slices)) + 1):
-        half = np.sqrt(max(0.0, radius**2 - d**2))
-        # Beyond the ends there is no ink: NaN there, which fmin and fmax pass over.
-        y = np.interp(x + d, points[:, 0], points[:, 1], np.nan, np.nan)
-        top, bottom = np.fmin(top, y - half), np.fmax(bottom, y + half)
-    seen = top < bottom
-    if not seen.any():
-        return
-    r0 = max(0, int(np.floor(top[seen].min())))
-    r1 = min(h, int(np.ceil(bottom[seen].max())) + 2)
-    if r1 <= r0:
-        return
-    top, bottom = np.where(seen, top, 0).astype(np.float32), np.where(seen, bottom, 0).astype(np.float32)
-    rows = np.arange(r0, r1, dtype=np.float32)[:, None] - np.float32(0.5)
-    cover = np.clip(bottom[None] - rows, 0, 1) - np.clip(top[None] - rows, 0, 1)
-    cover = cover.reshape(r1 - r0, last - first, slices).mean(axis=2)
-    window = out[r0:r1, first:last]
-    np.maximum(window, cover, out=window)
-
-
-def traces_coverage(traces: list[np.ndarray], width: float, shape: tuple[int, int]) -> np.ndarray:
-    """Return the coverage (H, W) float32 of several traces `width` pixels wide."""
-    out = np.zeros(shape, np.float32)
-    for points in traces:
-        # In pieces, so that one tall complex does not make every column tall.
-        x, block = points[:, 0], 96.0
-        for left in np.arange(max(-block, x[0]), min(shape[1] + block, x[-1]), block):
-            i, j = np.searchsorted(x, [left, left + block])
-            trace_coverage(points[max(0, i - 1) : j + 1], width, out)
-    return out
-
-
-def _line_coverage(position: np.ndarray, period: float, width: float, pixel: float) -> np.ndarray:
-    """Return the coverage of one-dimensional pixels at `position` (mm) by lines every `period` mm."""
-    distance = np.abs((position + period / 2) % period - period / 2)
-    return np.clip((width / 2 - distance) / pixel + 0.5, 0, min(1.0, width / pixel)).astype(np.float32)
-
-
-def _grid_layer(style: Style, x: np.ndarray, y: np.ndarray, pixel: float, period: float, width: float) -> np.ndarray:
-    """Return the coverage (H, W) of one family of grid lines, dashed if the style says so."""
-    vertical = _line_coverage(x - style.grid_x, period, width, pixel)
-    horizontal = _line_coverage(y - style.grid_y, period, width, pixel)
-    if style.dash_mm:
-        on_x = ((x / style.dash_mm) % 1 < style.dash_duty).astype(np.float32)
-        on_y = ((y / style.dash_mm) % 1 < style.dash_duty).astype(np.float32)
-        return np.maximum(vertical[None] * on_y[:, None], horizontal[:, None] * on_x[None])
-    return np.maximum(vertical[None], horizontal[:, None])
-
-
-def paint_paper(style: Style, origin: tuple[float, float], px_per_mm: float, shape: tuple[int, int]) -> np.ndarray:
-    """Return paper with its grid as (H, W, 3) float32 in 0..1; pixel (0, 0) is centred at `origin` mm."""
-    h, w = shape
-    pixel = 1.0 / px_per_mm
-    x = origin[0] + np.arange(w) * pixel
-    y = origin[1] + np.arange(h) * pixel
-    image = np.empty((h, w, 3), np.float32)
-    image[:] = style.paper
-    if style.grid in ("full", "minor"):
-        cover = _grid_layer(style, x, y, pixel, 1.0, style.minor_width) * style.minor_strength
-        blend(image, cover, style.minor_color)
-    if style.grid in ("full", "major"):
-        cover = _grid_layer(style, x, y, pixel, 5.0, style.major_width) * style.major_strength
-        blend(image, cover, style.major_color)
-    return image
-
-
-def blend(image: np.ndarray, cover: np.ndarray, color: np.ndarray) -> None:
-    """Lay ink of one colour over the image in place; cover (H, W) in 0..1."""
-    for c in range(3):
-        image[..., c] += cover * (np.float32(color[c]) - image[..., c])
-
-
-def _inside(points: np.ndarray, shape: tuple[int, int], margin: float) -> np.ndarray | None:
-    """Return the part of an x-ordered polyline near the window, or None if it stays outside."""
-    h, w = shape
-    if points[:, 1].max() < -margin or points[:, 1].min() > h + margin:
-        return None
-    near = np.flatnonzero((points[:, 0] > -margin) & (points[:, 0] < w + margin))
-    if len(near) == 0:
-        return None
-    return points[max(0, near[0] - 1) : near[-1] + 2]
-
-
-def rasterize(
-    scene: Scene, origin: tuple[float, float], px_per_mm: float, shape: tuple[int, int], oversample: int = 3
-) -> np.ndarray:
-    """Draw a window of the scene: (H, W, 3) uint8 RGB, pixel (0, 0) centred at `origin` mm."""
     style = scene.style
-    image = paint_paper(style, origin, px_per_mm, shape)
+    canvas = _Canvas(paint_paper(style, origin, px_per_mm, shape), origin, px_per_mm)
+    for item in (*scene.areas, *scene.lines):
+        canvas.draw(item, style.text_color)
+    for pulse in scene.pulses:
+        box = line_cover(canvas.px(pulse.points), style.trace_width * px_per_mm, shape)
+        canvas.lay(box, style.trace_color, style.trace_strength)
+    for item in scene.texts:
+        canvas.draw(item, style.text_color)
+    for color, traces in _by_color(scene).items():
+        _draw_traces(canvas, traces, style, np.array(color))
+    for item in scene.over:
+        canvas.draw(item, style.text_color)
+    return canvas.image
 
-    def window(points: np.ndarray) -> np.ndarray | None:
-        return _inside((points - origin) * px_per_mm, shape, 4 * px_per_mm)
 
-    texts = np.zeros(shape, np.float32)
-    draw_texts(texts, scene.texts, origin, px_per_mm)
-    by_width: dict[float, list[np.ndarray]] = {}
-    pulses = [(p.points, style.trace_width) for p in scene.pulses]
-    for points, width in [*((n.points, n.width) for n in scene.lines), *pulses]:
-        part = window(points)
-        if part is not None:
-            by_width.setdefault(width, []).append(part)
-    for width, parts in by_width.items():
-        np.maximum(texts, coverage(parts, width * px_per_mm, shape, oversample), out=texts)
-    if texts.any():
-        blend(image, texts, style.text_color)
-    parts = [p for p in (window(t.points) for t in scene.traces) if p is not None]
-    if parts:
-        blend(image, traces_coverage(parts, style.trace_width * px_per_mm, shape), style.trace_color)
-    return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
+def _by_color(scene: Scene) -> dict[tuple, list[Trace]]:
+    """Return the traces of each colour."""
+    groups: dict[tuple, list[Trace]] = {}
+    for trace in scene.traces:
+        color = scene.style.trace_color
+        if scene.style.trace_colors is not None:
+            color = scene.style.trace_colors[LEADS.index(trace.strip.lead)]
+        groups.setdefault(tuple(color), []).append(trace)
+    return groups
+
+
+def _draw_traces(canvas: _Canvas, traces: list[Trace], style: Style, color: np.ndarray) -> None:
+    """Draw traces of one colour, broken, doubled or faded as the style says."""
+    parts = [canvas.px(p) for p in (_near(t.points, canvas, style) for t in traces) if p is not None]
+    if not parts:
+        return
+    width = style.trace_width * canvas.px_per_mm
+    index, cover = traces_ink(parts, width, canvas.shape)
+    seed = style_seed(style)
+    if style.trace_kind == "double":
+        shift, strength = _copy(seed)
+        copy_index, copy = traces_ink([p + shift * canvas.px_per_mm for p in parts], width, canvas.shape)
+        index, cover = np.concatenate([index, copy_index]), np.concatenate([cover, copy * strength])
+    # Where traces meet the ink is laid on once.
+    cover = united(index, cover, canvas.shape)
+    if style.trace_kind == "broken" or style.trace_fade > 0:
+        cover = cover * _evenness(index, canvas, style, seed)
+    canvas.blend(index, cover * np.float32(style.trace_strength), color)
+
+
+def _near(points: np.ndarray, canvas: _Canvas, style: Style) -> np.ndarray | None:
+    """Return the part of a trace (n, 2) mm that the window may show, None if there is none."""
+    margin = style.trace_width + _COPY_MM[1] + 1 / canvas.px_per_mm
+    low, high = canvas.origin - margin, canvas.origin + np.array(canvas.shape[::-1]) / canvas.px_per_mm + margin
+    i, j = np.searchsorted(points[:, 0], [low[0], high[0]])
+    part = points[max(0, i - 1) : j + 1]
+    if len(part) < 2 or part[:, 1].max() < low[1] or part[:, 1].min() > high[1]:
+        return None
+    return part
+
+
+def _copy(seed: int) -> tuple[np.ndarray, np.float32]:
+    """Return how far (2,) in mm a second print stands from the first, and how strong it is."""
+    u, v, w = (float(hashed(seed, np.array(k))) for k in range(3))
+    size, angle = _COPY_MM[0] + u * (_COPY_MM[1] - _COPY_MM[0]), 2 * np.pi * v
+    strength = _COPY_STRENGTH[0] + w * (_COPY_STRENGTH[1] - _COPY_STRENGTH[0])
+    return size * np.array([np.cos(angle), np.sin(angle)]), np.float32(strength)
+
+
+def _evenness(index: np.ndarray, canvas: _Canvas, style: Style, seed: int) -> np.ndarray:
+    """Return how much ink (n,) float32 in 0..1 the paper took at the pixels with flat indices (n,)."""
+    row, column = np.divmod(index, canvas.shape[1])
+    x, y = canvas.origin[0] + column / canvas.px_per_mm, canvas.origin[1] + row / canvas.px_per_mm
+    taken = np.ones(len(index), np.float32)
+    if len(index) and style.trace_fade > 0:
+        swell = 0.7 * smooth_noise(seed + 10, x, y, _FADE_MM[0]) + 0.3 * smooth_noise(seed + 11, x, y, _FADE_MM[1])
+        taken = 1 - np.float32(style.trace_fade) * np.clip(1.6 * swell - 0.3, 0, 1)
+    if len(index) and style.trace_kind == "broken":
+        pattern = smooth_noise(seed + 12, x, y, max(_BREAK_MM, 2 * style.trace_width))
+        taken = taken * np.clip((pattern - _BREAK_BELOW) / _BREAK_SOFT, 0, 1)
+    return taken
