@@ -45,7 +45,11 @@ def main(argv: list[str] | None = None) -> int:
     for strip, points, baseline in zip(page.strips, page.points, page.baselines, strict=True):
         x0 = float(points[0, 0])
         x1 = x0 + strip.seconds * 200
-        strips.append(LocatedStrip(strip.lead, strip.row, strip.t0, strip.t1, x0, x1, float(baseline[0, 1]), strip.rhythm))
+        strips.append(
+            LocatedStrip(
+                strip.lead, strip.row, strip.t0, strip.t1, x0, x1, float(baseline[0, 1]), strip.rhythm, strip.sign
+            )
+        )
     line = torch.randn(4, 1, 320, 4 * 2080, device=device)
     mask = torch.randn(4, 320, 2080, device=device)
 

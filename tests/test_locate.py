@@ -20,21 +20,21 @@ def check(located, layout, rows, x0, leads):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize("name", layout_names())
+@pytest.mark.parametrize("name", layout_names("geometry"))
 def test_cluttered_pages_of_every_layout(name, seed):
     layout, leads = load_layout(name), made_up_ecg(seed)
     mask, rows, x0, _ = draw_mask(layout, leads, clutter=seed, x0_mm=12.0 + 1.37 * seed)
     check(locate(mask, PX), layout, rows, x0, leads)
 
 
-@pytest.mark.parametrize("name", layout_names())
+@pytest.mark.parametrize("name", layout_names("geometry"))
 def test_whole_calibration_pulses_do_not_move_the_start(name):
     layout, leads = load_layout(name), made_up_ecg(3)
     mask, rows, x0, _ = draw_mask(layout, leads, pulses=True)
     check(locate(mask, PX), layout, rows, x0, leads)
 
 
-@pytest.mark.parametrize("name", layout_names())
+@pytest.mark.parametrize("name", layout_names("geometry"))
 def test_rows_as_close_as_they_get_with_tall_qrs(name):
     layout, leads = load_layout(name), made_up_ecg(4, height=1.8)
     mask, rows, x0, _ = draw_mask(layout, leads, pitch_mm=layout.row_pitch_mm[0])

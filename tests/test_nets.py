@@ -108,7 +108,11 @@ def test_perfect_targets_come_back_at_30_db():
             x = (np.arange(4 * width) + 0.5) / 4 - 0.5 + left
             inside = (x >= x0) & (x < x1)
             traces.append((x[inside], y[0].numpy()[inside] + top, confidence[0].numpy()[inside]))
-            strips.append(LocatedStrip(strip.lead, strip.row, strip.t0, strip.t1, x0, x1, float(baseline[0, 1]), strip.rhythm))
+            strips.append(
+                LocatedStrip(
+                    strip.lead, strip.row, strip.t0, strip.t1, x0, x1, float(baseline[0, 1]), strip.rhythm, strip.sign
+                )
+            )
         read = assemble(strips, traces, 8.0, fs=1000.0)
         leads = {name: read.lead(name) for name in read.leads}
         scores.append(score_page(printed_leads(page.printed), leads, read.fs).snr_db)

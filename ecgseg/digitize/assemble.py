@@ -110,7 +110,7 @@ def strip_signal(
     y = np.interp(x, x[read], y[read])
     # What lies in a gap must not leak into the signal beside it.
     y = np.where(known, y, np.interp(x, x[known], y[known]))
-    mv = _low_pass((zero - y) / (px_per_mm * gain), rate, fs)
+    mv = _low_pass(strip.sign * (zero - y) / (px_per_mm * gain), rate, fs)
     # The first and last columns' centres lie up to a column inside the strip's window.
     column = 1.5 / (px_per_mm * speed)
     inside = (t >= when[0] - column) & (t <= when[-1] + column)

@@ -16,7 +16,8 @@ SHIFT_MM = 7.5  # a row this far off is shifted; less may be a 5 mm calibration 
 
 @dataclass(frozen=True)
 class LocatedStrip:
-    """A strip on the flat page: x0, x1 (px) are its seconds t0, t1; `baseline` is its usual y (px)."""
+    """A strip on the flat page: x0, x1 (px) are its seconds t0, t1; `baseline` is its usual y (px); `sign` is −1 where
+    it is printed upside down."""
 
     lead: str
     row: int
@@ -26,6 +27,7 @@ class LocatedStrip:
     x1: float
     baseline: float
     rhythm: bool = False
+    sign: int = 1
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def place(fit: Candidate, ink: np.ndarray, px_per_mm: float, speed: float) -> tu
         baseline = float(np.median(seen)) if own else fit.rows[s.row].baseline
         if not own:
             warnings.append(f"hardly any ink where lead {s.lead} (row {s.row + 1}) should be")
-        strips.append(LocatedStrip(s.lead, s.row, s.t0, s.t1, x0, x1, baseline, s.rhythm))
+        strips.append(LocatedStrip(s.lead, s.row, s.t0, s.t1, x0, x1, baseline, s.rhythm, s.sign))
     return strips, warnings
 
 

@@ -13,6 +13,7 @@ from ecgseg.ptb import load_folder, load_records
 from ecgseg.recording import Recording
 from ecgseg.render.crops import CropSize, render_crop
 from ecgseg.render.levels import load_noise
+from ecgseg.simulate import add_artefacts, simulate
 
 
 @dataclass
@@ -84,6 +85,12 @@ class StepSampler(Sampler):
         return iter(range(first, first + self.length))
 
 
+def simulated_recordings(count: int, seed: int) -> list[Recording]:
+    """Return simulated recordings of any kind, with the artefacts that real ones have."""
+    rng = np.random.default_rng([seed, 4])
+    return [add_artefacts(simulate(rng), rng) for _ in range(count)]
+
+
 def _single_threaded(_: int) -> None:
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
@@ -104,16 +111,18 @@ class CropData(LightningDataModule):
         val_crops: int = 48,
         seed: int = 0,
         workers: int = 1,
+        simulated: int = 0,
     ):
         super().__init__()
         self.mix, self.val_mix, self.size, self.root, self.extra = mix, val_mix, size, root, extra
         self.batch_size, self.steps_per_epoch, self.val_crops = batch_size, steps_per_epoch, val_crops
-        self.seed, self.workers = seed, workers
+        self.seed, self.workers, self.simulated = seed, workers, simulated
 
     def setup(self, stage: str | None = None) -> None:
         recordings = load_records(self.root, "train")
         for folder in self.extra:
             recordings += load_folder(folder)
+        recordings += simulated_recordings(self.simulated, self.seed)
         length = self.batch_size * self.steps_per_epoch
         self.train_set = CropDataset(recordings, self.mix, self.size, self.seed, length)
         # Far from every training index, so that the fixed validation set shares no random stream with it.

@@ -71,6 +71,7 @@ def build_data(cfg: DictConfig) -> CropData:
         val_crops=data.val_crops,
         seed=cfg.seed,
         workers=data.workers,
+        simulated=data.simulated,
     )
 
 

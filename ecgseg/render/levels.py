@@ -58,11 +58,10 @@ def parse_noise(name: str, spec: dict) -> Noise:
     dpi = tuple(float(v) for v in spec["dpi"]) if spec.get("dpi") else None
     if dpi and not (len(dpi) == 2 and 30 <= dpi[0] <= dpi[1]):
         raise ValueError(f"noise level {name}: dpi is {spec['dpi']}; give [low, high], 30 or more")
+    grounds = (*surroundings.KINDS, *surroundings.TABLES)
     for kind in spec.get("around") or {}:
-        if kind not in surroundings.KINDS:
-            raise ValueError(
-                f"noise level {name}: nothing '{kind}' to lie on; choose from {', '.join(surroundings.KINDS)}"
-            )
+        if kind not in grounds:
+            raise ValueError(f"noise level {name}: nothing '{kind}' to lie on; choose from {', '.join(grounds)}")
     odds = {key: {str(k): float(v) for k, v in (spec.get(key) or {}).items()} for key in ("around", "mix")}
     stages = {stage: dict(spec.get(stage) or {}) for stage in STAGES}
     return Noise(name, **stages, **odds, dpi=dpi)
