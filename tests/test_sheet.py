@@ -12,7 +12,7 @@ STRONG = {
     "creases": {"strength": [0.4, 1.0]},
     "cut_strip": {"mm": [2, 8]},
     "darkening": {"strength": [0.2, 0.5]},
-    "dead_dots": {"strength": [0.6, 1.0], "count": [8, 10]},
+    "dead_dots": {"strength": [0.6, 1.0], "count": [20, 25]},
     "dirt": {"specks": [50, 300]},
     "fading": {"strength": [0.3, 0.7]},
     "mould": {"strength": [0.5, 0.9]},

@@ -22,7 +22,7 @@ def _lit(position: np.ndarray, pixel: float, middle: float, width: float) -> np.
 
 
 def screen_pixels(
-    sheet: Sheet, rng: np.random.Generator, dpi: Span, contrast: Span = (0.2, 0.9), smooth: Span = (0.0, 0.7)
+    sheet: Sheet, rng: np.random.Generator, dpi: Span, contrast: Span = (0.1, 0.8), smooth: Span = (0.0, 0.7)
 ) -> None:
     """Show the page on a screen of `dpi`: its pixels with gaps between them and stripes of red, green and blue.
 
@@ -50,11 +50,17 @@ def screen_pixels(
         how = dict(flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
         pixels = cv2.warpAffine(channel, matrix, tuple(map(int, size)), **how)
         shown.append(cv2.transpose(_between(cv2.transpose(pixels), _sharp(x - low[0] - middle, pitch))))
-    # Fine pixels blur into an even glow; coarse ones glare in their middle and are dark between.
-    bright = rng.uniform(0.8, 1.15)
+    bright = _exposed(gain_x, gain_y, rng.uniform(0.65, 0.92))
     rows = multiply(cv2.merge(shown), np.repeat((bright * gain_x)[None].astype(np.float32), size[1], axis=0))
     gain = np.repeat(gain_y.astype(np.float32)[:, None], w, axis=1)
     sheet.image = multiply(_between(rows, _sharp(y - low[1], pitch)), gain)
+
+
+def _exposed(gain_x: np.ndarray, gain_y: np.ndarray, wanted: float) -> float:
+    """Return the brightness, at most 2.5, at which a white page comes out `wanted` bright on average, its peaks cut."""
+    gain = gain_y[:97, None, None] * gain_x[None, :97]
+    levels = np.linspace(0.5, 2.5, 21)
+    return float(np.interp(wanted, [np.minimum(gain * level, 1).mean() for level in levels], levels))
 
 
 def _sharp(position: np.ndarray, pitch: float) -> np.ndarray:

@@ -70,3 +70,19 @@ def random_outline(rng: np.random.Generator, shape: tuple[int, int], kind: str |
         shoulders = middle - inward * 2.3 * r
         thick_line(canvas, np.stack([shoulders - 1.6 * r * across, shoulders + 1.6 * r * across]), 1.1 * r)
     return canvas
+
+
+def outline(seen: np.ndarray) -> np.ndarray:
+    """Return the corners (4, 2) px, in order round it, of the four-sided shape about what is seen of a page (H, W)."""
+    step = 4
+    small = cv2.resize(seen, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA)
+    y, x = np.nonzero(small > 127)
+    if not len(x):
+        return np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (np.array(seen.shape[1::-1]) - 1.0)
+    p = np.stack([x, y], axis=1)
+    total, apart = p @ [1, 1], p @ [1, -1]
+    corners = p[[total.argmin(), apart.argmax(), total.argmax(), apart.argmin()]]
+    a, b = corners[2] - corners[0], corners[3] - corners[1]
+    if abs(a[0] * b[1] - a[1] * b[0]) < 1.2 * len(x):  # twice the shape's area: it stands on a corner
+        corners = cv2.boxPoints(cv2.minAreaRect(p.astype(np.float32)))
+    return (corners + 0.5) * step - 0.5

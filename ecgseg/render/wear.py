@@ -21,6 +21,7 @@ def bleed(sheet: Sheet, rng: np.random.Generator, mm: Span, strength: Span = (0.
 def smudge(sheet: Sheet, rng: np.random.Generator, strength: Span, count: Span = (1, 4)) -> None:
     """Wet ink wiped by a hand: a grey ghost of the print, drawn out to both sides within an oval patch."""
     ppm, (h, w) = sheet.px_per_mm, sheet.image.shape[:2]
+    paper = paper_color(sheet.image)
     for _ in range(draw_count(rng, count)):
         at, size = rng.uniform(0, 1, 2) * sheet.size, rng.uniform([10, 5], [45, 15])
         angle, length, s = rng.uniform(0, np.pi), rng.uniform(2, 7), draw(rng, strength)
@@ -36,7 +37,9 @@ def smudge(sheet: Sheet, rng: np.random.Generator, strength: Span, count: Span =
         cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA, 4)
         small = cv2.resize(part, (max(2, (x1 - x0) // 4), max(2, (y1 - y0) // 4)), interpolation=cv2.INTER_AREA)
         ghost = cv2.filter2D(small, -1, kernel / kernel.sum())
-        ghost = cv2.min(part, enlarge(ghost, part.shape))
+        # Wiped ink is spread, not thinned: the ghost is darker than a blur.
+        table = np.clip(np.rint(paper - 1.8 * (paper - np.arange(256)[:, None])), 0, 255).astype(np.uint8)
+        ghost = cv2.min(part, cv2.LUT(enlarge(ghost, part.shape), table[:, None]))
         ys, xs = np.mgrid[y0 : y1 : len(small) * 1j, x0 : x1 : small.shape[1] * 1j] / ppm
         dx, dy = xs + sheet.origin[0] - at[0], ys + sheet.origin[1] - at[1]
         along, across = dx * np.cos(angle) + dy * np.sin(angle), dy * np.cos(angle) - dx * np.sin(angle)
