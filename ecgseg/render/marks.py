@@ -36,10 +36,10 @@ def spell(strip: Strip, style: Style) -> str:
     return style.wrap.format(f"-{name}" if strip.sign < 0 else name)
 
 
-def name_width(scene_style: Style) -> float:
+def name_width(style: Style) -> float:
     """Return about how wide in mm the longest name of a style is."""
-    letters = 3 + len(scene_style.wrap) - 2
-    return letters * LETTER * scene_style.text_height * scene_style.name_scale
+    letters = 3 + len(style.wrap) - 2
+    return letters * LETTER * style.text_height * style.name_scale
 
 
 def add_names(scene: Scene, frame: Frame, rng: np.random.Generator, before: float) -> None:
@@ -47,7 +47,8 @@ def add_names(scene: Scene, frame: Frame, rng: np.random.Generator, before: floa
     style = scene.style
     size = style.text_height * style.name_scale
     font = style.font if style.name_font is None else style.name_font
-    dx, dy = rng.uniform(-0.5, 2.5), rng.uniform(1.0, 9.0)
+    # Nearer to its own row than to the next.
+    dx, dy = rng.uniform(-0.5, 2.5), min(rng.uniform(1.0, 9.0), 0.4 * frame.pitch)
     corner = rng.uniform(0.35, 0.5) * frame.pitch
     rate = str(rng.choice(["{} bpm", "HR {}", "{}/min"])).format(rng.integers(45, 130))
     gain = str(rng.choice(["{:g} mm/mV", "{:g}mm/mV", "x{:.1f}"]))

@@ -58,7 +58,8 @@ def place_rows(
     else:
         width, height = size
         room = (height - head - foot) / rows
-        pitch = rng.uniform(low, min(high, room))
+        # Machines use the height that a sheet has: wide rows are commoner than close ones.
+        pitch = low + (min(high, room) - low) * np.sqrt(rng.uniform())
         head += rng.uniform(0, 1) * (height - head - foot - pitch * rows)
     left = before + layout.left_mm + rng.uniform(0, 1) * (width - wide)
     baselines = head + pitch * (ABOVE + np.concatenate([[0.0], np.cumsum(steps)]))[: layout.n_rows]
@@ -96,7 +97,8 @@ def _fixed_size(style: Style, wide: float, high: float, rng: np.random.Generator
     if style.sheet == "fit":
         return None
     if style.sheet == "roll":
-        size = (wide + rng.uniform(0, 40), rng.uniform(*ROLL_HEIGHT))
+        lowest, highest = ROLL_HEIGHT
+        size = (wide + rng.uniform(0, 40), rng.uniform(min(max(lowest, high), highest), highest))
     else:
         size = SHEETS[style.sheet]
     return size if wide <= size[0] and high <= size[1] else None

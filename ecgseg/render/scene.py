@@ -71,9 +71,8 @@ def build_scene(
     from ecgseg.render.furniture import add_furniture
 
     pulse = draw_form(style, speed, rng)
-    beside = pulse.reach if style.pulse_rows != "corner" else 0.0
-    before = beside if style.pulse in ("left", "both") else 0.0
-    after = beside if style.pulse in ("right", "both") else 0.0
+    before = pulse.reach if style.pulse in ("left", "both") else 0.0
+    after = pulse.reach if style.pulse in ("right", "both") else 0.0
     names = name_width(style) + 1 if style.names == "left" else 0.0
     frame = place_rows(layout, style, rng, speed, before + names + MARGIN, after + MARGIN)
     style = _with_grid(style, frame, before + names, after)
