@@ -66,3 +66,16 @@ def compose(config: str, overrides: list[str]) -> dict:
             # Where hydra looked for files is of no use to someone who mistyped a value.
             reason = " ".join(str(error).split("Config search path")[0].split())
             raise UsageError(f"{' '.join(overrides)}: {reason}") from error
+
+
+def read_options(config: str, overrides: list[str]) -> dict:
+    """Read configs/<config>.yaml, which has no groups, and apply key=value; raises UsageError as `compose` does."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    defaults = OmegaConf.load(CONFIGS / f"{config}.yaml")
+    check_keys(overrides, OmegaConf.to_container(defaults))
+    try:
+        return OmegaConf.to_container(OmegaConf.merge(defaults, OmegaConf.from_dotlist(overrides)))
+    except OmegaConfBaseException as error:
+        raise UsageError(f"{' '.join(overrides)}: {' '.join(str(error).split())}") from error

@@ -108,7 +108,11 @@ def round_trip_db(page: Page, px_per_mm: float = 8.0) -> float:
         end = x0 + strip.seconds * page.scene.speed * px_per_mm
         strips.append(LocatedStrip(strip.lead, strip.row, strip.t0, strip.t1, x0, end, base, strip.rhythm, strip.sign))
     recording = assemble(strips, traces, px_per_mm, page.scene.speed, page.scene.gain, 500.0)
-    reading = dict(zip(recording.leads, recording.signal, strict=True))
+    gain = page.scene.gain
+    reading = {
+        lead: signal * (gain / page.scene.gains.get(lead, gain))
+        for lead, signal in zip(recording.leads, recording.signal, strict=True)
+    }
     return score_page(printed_leads(page.printed), reading, recording.fs).snr_db
 
 

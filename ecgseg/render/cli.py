@@ -8,7 +8,7 @@ import numpy as np
 
 from ecgseg.errors import EcgsegError
 from ecgseg.layout import layout_names
-from ecgseg.overrides import UsageError, compose, split_arguments
+from ecgseg.overrides import UsageError, read_options, split_arguments
 
 DESCRIPTION = """Draw pages of paper ECGs with their truth.
 
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_intermixed_args(sys.argv[1:] if argv is None else argv)
     try:
         names, overrides = split_arguments(args.records, "no recording given; name records before the options")
-        options = compose("render", overrides)
+        options = read_options("render", overrides)
         check_options(options)
         if args.sheet is not None:
             return draw_sheet(names, options, args.sheet, Path(args.out))
