@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-SLICES = 4  # slices a pixel: between their bounds the pen's outline runs straight
+SLICES = 8  # slices a pixel: between their bounds the pen's outline runs straight
 _PEN_POINTS = 8  # points of the line tried along the pen's radius, at least
 _TIP = 0.01  # px a vertex must stand out from its neighbours to be a tip of the line
 
@@ -247,21 +247,25 @@ def rise(
     (n,) is added to a row's number. Returns (m,) places, row + lift, and (m,) gains of the pixel's share.
     """
     low, high = np.minimum(left, right), np.maximum(left, right)
-    first = np.floor(low + 0.5).astype(np.int64)
-    count = np.floor(high + 0.5).astype(np.int64) - first + 2
+    # A rise too small to be divided by is none.
+    first, last = (np.floor(y + 0.5).astype(np.int64) for y in (low, np.maximum(low, high - 1e-6)))
+    width = np.broadcast_to(width, low.shape)
+    # Most edges stay within one row: they cover a part of it and all below.
+    flat = first == last
+    row = first[flat]
+    part = (row + 0.5 - (low[flat] + high[flat]) / 2) * width[flat]
+    row = row + lift[flat]
+    steep = ~flat
+    low, high, first, count = low[steep], high[steep], first[steep], (last - first)[steep] + 2
     edge = np.repeat(np.arange(len(low)), count)
     begin = np.cumsum(count) - count
-    row = first[edge] + np.arange(len(edge)) - begin[edge]
-    to_low, to_high = row + 0.5 - low[edge], row + 0.5 - high[edge]
-    span = to_low - to_high
-    flat = span < 1e-4
-    share = np.where(
-        flat, np.clip((to_low + to_high) / 2, 0, 1), (_ramp(to_low) - _ramp(to_high)) / np.where(flat, 1, span)
-    )
+    down = first[edge] + np.arange(len(edge)) - begin[edge]
+    share = _ramp(down + 0.5 - low[edge]) - _ramp(down + 0.5 - high[edge])
     grown = share.copy()
     grown[1:] -= share[:-1]
     grown[begin] = share[begin]
-    return row + lift[edge], grown * (width if np.isscalar(width) else width[edge])
+    grown *= (width[steep] / (high - low))[edge]
+    return np.concatenate([row, row + 1, down + lift[steep][edge]]), np.concatenate([part, width[flat] - part, grown])
 
 
 def _ramp(u: np.ndarray) -> np.ndarray:

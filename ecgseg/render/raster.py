@@ -1,5 +1,7 @@
 """Scene → pixels: every primitive drawn to a fraction of a pixel, laid on gridded paper in the order of printing."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ecgseg.layout import LEADS
@@ -17,7 +19,7 @@ _COPY_MM = (0.15, 0.4)  # how far a trace printed twice stands from itself
 _COPY_STRENGTH = (0.35, 0.75)
 _FADE_MM = (45.0, 9.0)  # the swells of a fading print
 _BREAK_MM = 0.9  # the pattern that a broken trace is cut by
-_BREAK_BELOW, _BREAK_SOFT = 0.2, 0.06  # of the pattern's 0..1: no ink below, all of it from a little above
+_BREAK_BELOW, _BREAK_SOFT = 0.26, 0.06  # of the pattern's 0..1: no ink below this at worst, all from a little above
 
 
 class _Canvas:
@@ -76,13 +78,14 @@ def rasterize(scene: Scene, origin: tuple[float, float], px_per_mm: float, shape
     canvas = _Canvas(paint_paper(style, origin, px_per_mm, shape), origin, px_per_mm)
     for item in (*scene.areas, *scene.lines):
         canvas.draw(item, style.text_color)
-    for pulse in scene.pulses:
-        box = line_cover(canvas.px(pulse.points), style.trace_width * px_per_mm, shape)
-        canvas.lay(box, style.trace_color, style.trace_strength)
+    width = style.trace_width * px_per_mm
+    pulses = [canvas.px(pulse.points) for pulse in scene.pulses]
+    _print(canvas, lambda shift: _outlines([p + shift for p in pulses], width, shape), style, style.trace_color)
     for item in scene.texts:
         canvas.draw(item, style.text_color)
     for color, traces in _by_color(scene).items():
-        _draw_traces(canvas, traces, style, np.array(color))
+        near = [canvas.px(p) for p in (_near(t.points, canvas, style) for t in traces) if p is not None]
+        _print(canvas, lambda shift, parts=near: traces_ink([p + shift for p in parts], width, shape), style, color)
     for item in scene.over:
         canvas.draw(item, style.text_color)
     return canvas.image
@@ -99,23 +102,31 @@ def _by_color(scene: Scene) -> dict[tuple, list[Trace]]:
     return groups
 
 
-def _draw_traces(canvas: _Canvas, traces: list[Trace], style: Style, color: np.ndarray) -> None:
-    """Draw traces of one colour, broken, doubled or faded as the style says."""
-    parts = [canvas.px(p) for p in (_near(t.points, canvas, style) for t in traces) if p is not None]
-    if not parts:
-        return
-    width = style.trace_width * canvas.px_per_mm
-    index, cover = traces_ink(parts, width, canvas.shape)
+def _print(canvas: _Canvas, draw: Callable, style: Style, color: np.ndarray) -> None:
+    """Print what the machine draws, shifted by (2,) px: flat indices and cover, broken, doubled or faded by style."""
+    index, cover = draw(np.zeros(2))
     seed = style_seed(style)
     if style.trace_kind == "double":
         shift, strength = _copy(seed)
-        copy_index, copy = traces_ink([p + shift * canvas.px_per_mm for p in parts], width, canvas.shape)
+        copy_index, copy = draw(shift * canvas.px_per_mm)
         index, cover = np.concatenate([index, copy_index]), np.concatenate([cover, copy * strength])
-    # Where traces meet the ink is laid on once.
+    if len(index) == 0:
+        return
+    # Where lines meet the ink is laid on once.
     cover = united(index, cover, canvas.shape)
     if style.trace_kind == "broken" or style.trace_fade > 0:
         cover = cover * _evenness(index, canvas, style, seed)
     canvas.blend(index, cover * np.float32(style.trace_strength), color)
+
+
+def _outlines(pulses: list[np.ndarray], width: float, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return flat indices and coverage of calibration pulses (n, 2) px."""
+    index, cover = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+    for y, x, part in filter(None, (line_cover(points, width, shape) for points in pulses)):
+        rows, columns = np.nonzero(part)
+        index.append((rows + y) * shape[1] + columns + x)
+        cover.append(part[rows, columns])
+    return np.concatenate(index), np.concatenate(cover)
 
 
 def _near(points: np.ndarray, canvas: _Canvas, style: Style) -> np.ndarray | None:
@@ -142,10 +153,12 @@ def _evenness(index: np.ndarray, canvas: _Canvas, style: Style, seed: int) -> np
     row, column = np.divmod(index, canvas.shape[1])
     x, y = canvas.origin[0] + column / canvas.px_per_mm, canvas.origin[1] + row / canvas.px_per_mm
     taken = np.ones(len(index), np.float32)
-    if len(index) and style.trace_fade > 0:
+    if style.trace_fade > 0:
         swell = 0.7 * smooth_noise(seed + 10, x, y, _FADE_MM[0]) + 0.3 * smooth_noise(seed + 11, x, y, _FADE_MM[1])
         taken = 1 - np.float32(style.trace_fade) * np.clip(1.6 * swell - 0.3, 0, 1)
-    if len(index) and style.trace_kind == "broken":
+    if style.trace_kind == "broken":
         pattern = smooth_noise(seed + 12, x, y, max(_BREAK_MM, 2 * style.trace_width))
-        taken = taken * np.clip((pattern - _BREAK_BELOW) / _BREAK_SOFT, 0, 1)
+        # Some places of the page break more than others.
+        below = _BREAK_BELOW * smooth_noise(seed + 13, x, y, _FADE_MM[0] / 2)
+        taken = taken * np.clip((pattern - below) / _BREAK_SOFT, 0, 1)
     return taken
