@@ -3,7 +3,7 @@
 import numpy as np
 
 from ecgseg.layout import Strip
-from ecgseg.render.placing import Box, Frame
+from ecgseg.render.placing import MARGIN, Box, Frame
 from ecgseg.render.primitives import Line, Scene, Text, Trace
 from ecgseg.render.style import Style, pick
 
@@ -157,11 +157,16 @@ def add_caption(scene: Scene, frame: Frame, rng: np.random.Generator) -> list[Bo
         y = header[3] - 0.3 * size
         header = _without_line(header, bottom=y - 1.3 * size)
     if style.caption == "bottom" or (style.caption == "top" and frame.header is not None):
-        words = [speed + " " * int(rng.integers(2, 30)) + gain] if rng.random() < 0.5 else [speed, gain]
+        space = LETTER * size
+        words, apart = [speed, gain], rng.uniform(3, 30)
+        if rng.random() < 0.5:  # one text with spaces in it, as fonts of fixed width have it
+            words = [speed + " " * max(2, round(apart / space)) + gain]
+        long = [space * len(word) for word in words]
         x = frame.left + rng.uniform(-0.02, 0.55) * (frame.right - frame.left)
-        for word in words:
+        x = max(MARGIN, min(x, scene.width - MARGIN - sum(long) - apart))
+        for word, width in zip(words, long, strict=True):
             scene.texts.append(Text(word, x, y, size, style.font, "calibration"))
-            x += LETTER * size * len(word) + rng.uniform(3, 30)
+            x += width + apart
     return [box for box in (header, footer) if box is not None]
 
 
