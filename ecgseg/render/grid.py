@@ -159,6 +159,9 @@ def _darken(image: np.ndarray, rows: np.ndarray, columns: np.ndarray, ink: np.nd
         cover = np.rint(levels[:, None] * columns.astype(np.float32)).astype(np.uint8)
         table = ink[cover]
     table, flat = table.reshape(len(levels), -1), image.reshape(h, -1)
+    if len(levels) == 1 and len(used) == h:
+        np.minimum(flat, table, out=flat)
+        return
     # One row of each kind is worked out; a plain loop is faster than an index over whole rows.
     for row, kind in zip(used, of, strict=True):
         np.minimum(flat[row], table[kind], out=flat[row])

@@ -19,7 +19,7 @@ _COPY_MM = (0.15, 0.4)  # how far a trace printed twice stands from itself
 _COPY_STRENGTH = (0.35, 0.75)
 _FADE_MM = (45.0, 9.0)  # the swells of a fading print
 _BREAK_MM = 0.9  # the pattern that a broken trace is cut by
-_BREAK_BELOW, _BREAK_SOFT = 0.26, 0.06  # of the pattern's 0..1: no ink below this at worst, all from a little above
+_BREAK_BELOW, _BREAK_SOFT = 0.22, 0.06  # of the pattern's 0..1: no ink below this at worst, all from a little above
 
 
 class _Canvas:
@@ -58,6 +58,10 @@ class _Canvas:
 
     def _text(self, text: Text) -> tuple[int, int, np.ndarray] | None:
         """Return the box and coverage of a text, None if the window shows nothing of it."""
+        reach = text.height * (len(text.text) + 2)  # no letter is wider than its height
+        (x, y), (h, w) = self.origin, self.shape
+        if not (x - reach < text.x < x + w / self.px_per_mm + reach and abs(text.y - y) < h / self.px_per_mm + reach):
+            return None
         corners = self.px(text_box(text))
         low = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 2, 0)
         high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 3, self.shape[::-1])

@@ -1,5 +1,7 @@
 """The coverage of pixels by lines of a round pen that may run any way, and by filled polygons, each in its own box."""
 
+from math import ceil, floor
+
 import numpy as np
 
 from ecgseg.render.ink import rise
@@ -77,9 +79,10 @@ def _slices(points: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray, n
 
 def _box(points: np.ndarray, margin: float, shape: tuple[int, int]) -> tuple[int, int, int, int] | None:
     """Return x0, y0, x1, y1 of the picture's pixels within `margin` of the points' box, None if there are none."""
-    low = np.maximum(np.ceil(points.min(axis=0) - margin), 0).astype(int)
-    high = np.minimum(np.floor(points.max(axis=0) + margin) + 1, shape[::-1]).astype(int)
-    return None if (high <= low).any() else (*low.tolist(), *high.tolist())
+    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    x0, y0 = max(0, ceil(left - margin)), max(0, ceil(top - margin))
+    x1, y1 = min(shape[1], floor(right + margin) + 1), min(shape[0], floor(bottom + margin) + 1)
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
 def _pieces(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
