@@ -103,3 +103,38 @@ def test_an_effect_changes_the_picture_and_repeats_with_its_seed(name):
 def test_small_and_odd_pictures_work(name):
     image = np.random.default_rng(0).integers(0, 255, (33, 47, 3), np.uint8)
     assert EFFECTS[name](image, np.random.default_rng(1), **STRONG[name]).shape == image.shape
+
+
+def test_albumentations_that_levels_use_move_no_ink():
+    levels = [load_noise(n).capture for n in noise_names()]
+    used = {k: v | {"p": 1.0} for effects in levels for k, v in effects.items() if k not in EFFECTS}
+    for name, options in used.items():
+        assert hasattr(albumentations, name)
+        image = picture(True)
+        moved = [centres(capture(image, {name: options}, np.random.default_rng(s)), True) for s in range(6)]
+        assert abs(np.mean(np.array(moved) - centres(image, True))) < 0.05, name
+
+
+@pytest.mark.parametrize("level", noise_names())
+def test_every_effect_of_a_level_takes_the_ranges_given(level):
+    image = picture(True)
+    for name, options in load_noise(level).capture.items():
+        out = capture(image, {name: options | {"p": 1.0}}, np.random.default_rng(1))
+        assert out.shape == image.shape and out.dtype == np.uint8, name
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.0, 7.0])
+def test_noise_has_the_spread_asked_for(sigma):
+    noise = normal_noise(np.random.default_rng(0), (400, 500), sigma)
+    assert noise.dtype == np.int16 and abs(noise.mean()) < 0.02 * max(sigma, 1)
+    # Rounding to whole levels adds a twelfth to the variance, or somewhat more where sigma is below one.
+    assert noise.std() == pytest.approx(np.hypot(sigma, 0.29), rel=0.25 if sigma < 0.5 else 0.06)
+
+
+def test_colours_are_laid_on_and_multiplied_to_a_level():
+    image = np.random.default_rng(0).integers(0, 256, (50, 60, 3), np.uint8)
+    cover = np.random.default_rng(1).random((50, 60)).astype(np.float32)
+    wanted = image * (1 - cover[..., None]) + cover[..., None] * np.array([200, 100, 50])
+    assert np.abs(lay(image, cover, (200, 100, 50)) - wanted).max() <= 2
+    half = multiply(image, np.full((5, 6), 0.5, np.float32))
+    assert np.abs(half - image / 2).max() <= 0.5

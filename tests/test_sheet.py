@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ecgseg.render.levels import load_noise, noise_names
 from ecgseg.render.raster import traces_coverage
 from ecgseg.render.screen import _lit
 from ecgseg.render.sheet import EFFECTS, Sheet, damage
@@ -123,3 +124,11 @@ def test_light_of_a_screen_is_shared_exactly():
         for pixel in (0.4, 1.7):
             wanted = [on[(fine > p - pixel / 2) & (fine < p + pixel / 2)].mean() for p in x]
             assert np.abs(_lit(x, pixel, middle, width) - wanted).max() < 0.01
+
+
+@pytest.mark.parametrize("level", noise_names())
+def test_every_effect_of_a_level_takes_the_ranges_given(level):
+    for name, options in load_noise(level).paper.items():
+        sheet = ruled()
+        damage(sheet, {name: options | {"p": 1.0}}, np.random.default_rng(2))
+        assert sheet.image.shape == ruled().image.shape and sheet.image.dtype == np.uint8, name

@@ -20,8 +20,9 @@ def _rgb(grey: np.ndarray) -> np.ndarray:
 
 
 def _ink_and_paper(grey: np.ndarray) -> tuple[float, float]:
-    """Return the grey levels of the darkest ink and of the paper."""
-    return tuple(np.percentile(grey[::4, ::4], [0.3, 80]))
+    """Return the grey levels of the darkest ink and of the paper, from the middle: around it there may be no paper."""
+    h, w = grey.shape
+    return tuple(np.percentile(grey[h // 6 : h - h // 6 : 4, w // 6 : w - w // 6 : 4], [0.3, 80]))
 
 
 def _stretched(grey: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -156,7 +157,7 @@ def fax(image: np.ndarray, rng: np.random.Generator, columns: Span, rows: Span, 
     value = cv2.resize(_grey(image), size, interpolation=cv2.INTER_AREA)
     low, high = _ink_and_paper(value)
     if rng.random() < 0.7:
-        level = low + rng.uniform(0.6, 0.85) * (high - low)
+        level = low + rng.uniform(0.5, 0.75) * (high - low)
         value = cv2.threshold(value, level, 255, cv2.THRESH_BINARY)[1]
     else:
         value = _grey(dither(_rgb(value), rng, (1.6, 2.4)))

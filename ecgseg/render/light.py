@@ -35,8 +35,9 @@ def tint(image: np.ndarray, rng: np.random.Generator, strength: Span) -> np.ndar
 def illumination(image: np.ndarray, rng: np.random.Generator, strength: Span) -> np.ndarray:
     """Uneven light: a smooth gain field, or a lamp's fall-off from one side."""
     s = draw(rng, strength)
-    if rng.random() < 0.5:
-        return multiply(image, 1 + s * (smooth_field(rng, coarse_shape(image.shape), 3) - 0.5))
+    if rng.random() < 0.4:
+        cells = int(rng.integers(2, 4))
+        return multiply(image, 1 + s * (smooth_field(rng, coarse_shape(image.shape), cells) - 0.5))
     x, y = coarse_grid(image.shape)
     angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.6, 2.0)
     squared = (x - far * np.cos(angle)) ** 2 + (y - far * np.sin(angle)) ** 2 + 0.1

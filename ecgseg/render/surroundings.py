@@ -52,6 +52,12 @@ def lid(rng: np.random.Generator, seen: np.ndarray) -> np.ndarray:
     return multiply(np.ascontiguousarray(ground), 1 - 0.6 * (1 - _contact(seen, rng)))
 
 
+def plain(rng: np.random.Generator, seen: np.ndarray) -> np.ndarray:
+    """Return one flat colour (H, W, 3) uint8, most often white: the margin that a program leaves around a page."""
+    level = 255 if rng.random() < 0.7 else rng.integers(0, 256)
+    return np.full((*seen.shape, 3), level, np.uint8)
+
+
 def bezel(rng: np.random.Generator, seen: np.ndarray) -> np.ndarray:
     """Return what is around a page on a screen (H, W, 3) uint8: the viewer's own ground, the frame, a dim room."""
     corners = outline(seen)
@@ -75,7 +81,7 @@ def bezel(rng: np.random.Generator, seen: np.ndarray) -> np.ndarray:
 
 
 # name → f(rng, seen)
-KINDS = {"table": table, "lid": lid, "bezel": bezel} | {k: partial(table, kind=k) for k in TABLES}
+KINDS = {"table": table, "lid": lid, "bezel": bezel, "plain": plain} | {k: partial(table, kind=k) for k in TABLES}
 
 
 def surroundings(rng: np.random.Generator, seen: np.ndarray, around: dict[str, float] | None = None) -> np.ndarray:
