@@ -129,6 +129,15 @@ def _outline(letter: str, face: str) -> Glyph:
     return tuple(c * np.array([1, -1]) / _EM for c in contours), loaded.linearHoriAdvance / 65536 / _EM
 
 
+def as_one_line(contours: list[np.ndarray]) -> np.ndarray:
+    """Return closed contours (n, 2) as one closed line that fills the same area.
+
+    A thread runs from each contour's first point to the next one's and all the way back, and covers nothing.
+    """
+    there = [part for c in contours for part in (c, c[:1])]
+    return np.concatenate([*there, np.array([c[0] for c in contours[::-1]])])
+
+
 def _drawn(letter: str, squeeze: float, radius: float, rounded: bool, even: bool, dots: bool) -> Glyph:
     """Return a letter drawn with a round pen, or as dots, from its strokes."""
     if letter == " ":

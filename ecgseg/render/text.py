@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ecgseg.render.glyphs import face_of, glyph, plain
+from ecgseg.render.glyphs import as_one_line, face_of, glyph, plain
 from ecgseg.render.primitives import Text
 from ecgseg.render.strokes import polygon_cover
 
@@ -13,32 +13,31 @@ _RISE_EM = 1.3  # nor higher above its baseline or deeper below it
 _LEAST_PX = 1.5  # font size below which a text is a smear that no scan shows
 
 
-@lru_cache(maxsize=4096)
-def _outline(text: str, font: int) -> tuple[np.ndarray, tuple[float, float, float, float], float]:
-    """Return a text's outline (n, 2) in em from its origin, y downwards, its left, top, right, bottom, its advance.
-
-    All contours are one closed line: a thread runs from each contour's first point to the next one's and back, and
-    covers nothing.
-    """
+def text_contours(text: str, font: int) -> list[np.ndarray]:
+    """Return the closed contours (n, 2) of a text's letters in em from its origin, y downwards."""
     face, squeeze = face_of(font)
-    pieces, starts, at = [], [], 0.0
+    contours, at = [], 0.0
     for letter in plain(text, face):
-        contours, advance = glyph(letter, face, squeeze)
-        for contour in contours:
-            closed = np.concatenate([contour, contour[:1]]) + np.array([at, 0.0])
-            pieces.append(closed)
-            starts.append(closed[0])
+        parts, advance = glyph(letter, face, squeeze)
+        contours += [part + np.array([at, 0.0]) for part in parts]
         at += advance
-    if not pieces:
-        return np.empty((0, 2)), (0.0, 0.0, 0.0, 0.0), at
-    points = np.concatenate(pieces)
-    box = (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
-    return np.concatenate([points, np.array(starts[::-1])]), box, at
+    return contours
+
+
+@lru_cache(maxsize=4096)
+def _outline(text: str, font: int) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """Return a text's outline (n, 2) in em as one closed line, and its left, top, right, bottom."""
+    contours = text_contours(text, font)
+    if not contours:
+        return np.empty((0, 2)), (0.0, 0.0, 0.0, 0.0)
+    line = as_one_line(contours)
+    return line, (*line.min(axis=0).tolist(), *line.max(axis=0).tolist())
 
 
 def text_width(text: str, font: int, height: float) -> float:
     """Return how far in mm the end of a text is from its origin, for a font size of `height` mm."""
-    return _outline(text, font)[2] * height
+    face, squeeze = face_of(font)
+    return sum(glyph(letter, face, squeeze)[1] for letter in plain(text, face)) * height
 
 
 def text_box(text: Text) -> np.ndarray:
