@@ -127,8 +127,8 @@ def test_every_effect_of_a_level_takes_the_ranges_given(level):
 def test_noise_has_the_spread_asked_for(sigma):
     noise = normal_noise(np.random.default_rng(0), (400, 500), sigma)
     assert noise.dtype == np.int16 and abs(noise.mean()) < 0.02 * max(sigma, 1)
-    # Rounding to whole levels adds a twelfth to the variance, or somewhat more where sigma is below one.
-    assert noise.std() == pytest.approx(np.hypot(sigma, 0.29), rel=0.25 if sigma < 0.5 else 0.06)
+    # Rounding to whole levels adds a twelfth to the variance.
+    assert noise.std() == pytest.approx(np.hypot(sigma, 0.29), rel=0.06)
 
 
 def test_colours_are_laid_on_and_multiplied_to_a_level():

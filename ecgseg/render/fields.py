@@ -72,12 +72,10 @@ def _normal_levels() -> np.ndarray:
 
 
 def normal_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:
-    """Return whole-numbered normal noise (…) int16 of `sigma`: one random byte a value, through a table."""
+    """Return whole-numbered normal noise (h, w) or (h, w, 3) int16 of `sigma`: one random byte a value, through a table."""
     values = np.frombuffer(rng.bytes(int(np.prod(shape))), np.uint8).reshape(shape)
-    levels = _normal_levels() * sigma
-    # A small sigma would be rounded away: the part after the point is kept on average.
-    whole = np.floor(levels + np.random.default_rng(0).permutation((np.arange(256) + 0.5) / 256))
-    return cv2.LUT(values, whole.astype(np.int16)) if len(shape) > 1 else whole.astype(np.int16)[values]
+    levels = np.rint(_normal_levels() * sigma).astype(np.int16)
+    return cv2.LUT(values, levels)
 
 
 def add(image: np.ndarray, noise: np.ndarray) -> np.ndarray:
