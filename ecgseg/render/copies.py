@@ -129,8 +129,8 @@ def photocopy(
         value = _stretched(value, low * rng.uniform(0.5, 1.0), high * rng.uniform(0.96, 1.02))
         value = cv2.GaussianBlur(value, (0, 0), rng.uniform(0.4, 0.8))
         noise = normal_noise(rng, value.shape, draw(rng, toner))
-        density = enlarge(10 * smooth_field(rng, (16, 20), 3), value.shape)
-        value = cv2.add(value, cv2.add(noise, density, dtype=cv2.CV_16S), dtype=cv2.CV_8U)
+        density = enlarge((10 * smooth_field(rng, (16, 20), 3)).astype(np.int16), value.shape)
+        value = cv2.add(value, cv2.add(noise, density), dtype=cv2.CV_8U)
         # An S-curve through black and white; its middle is well above mid grey, so that thin ink stays.
         slope, middle = draw(rng, contrast), rng.uniform(0.55, 0.75)
         ends = np.tanh(slope * (np.array([0, 1]) - middle))

@@ -72,7 +72,7 @@ def _normal_levels() -> np.ndarray:
 
 
 def normal_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:
-    """Return whole-numbered normal noise (h, w) or (h, w, 3) int16 of `sigma`: one random byte a value, through a table."""
+    """Return normal noise (h, w) or (h, w, 3) int16 of `sigma`: one random byte a value, through a table."""
     values = np.frombuffer(rng.bytes(int(np.prod(shape))), np.uint8).reshape(shape)
     levels = np.rint(_normal_levels() * sigma).astype(np.int16)
     return cv2.LUT(values, levels)
