@@ -17,7 +17,6 @@ from ecgseg.render.levels import Noise  # noqa: E402
 from ecgseg.render.page import render_page  # noqa: E402
 from ecgseg.render.style import sample_style  # noqa: E402
 
-
 SKEWED = Noise("skewed", geometry={"skew": {"p": 1, "degrees": [0.6, 0.6]}})
 
 
@@ -55,6 +54,7 @@ def page():
         trace_color=black,
         trace_width=0.35,
         pulse="left",
+        pulse_shape="plain",
         separator="none",
         names="none",
         dash_mm=0.0,
@@ -83,7 +83,7 @@ def test_a_page_becomes_a_recording_in_mv_and_seconds(page):
     assert about["scale"]["how"] == "measured from the grid"
     assert (about["layout"]["name"], about["speed_mm_s"], about["gain_mm_mv"]) == ("3x4_1r", 25.0, 10.0)
     assert about["weights"]["sha256"] and about["versions"]["torch"] == torch.__version__.split("+")[0]
-    assert set(about["step_seconds"]) == {"read", "grid", "flatten", "mask", "locate", "trace", "assemble"}
+    assert set(about["step_seconds"]) == {"read", "flatten", "mask", "locate", "trace", "assemble"}
     assert set(recording.quality) == set(LEADS)
 
 

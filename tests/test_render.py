@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgseg.layout import layout_names, load_layout, parse_layout
+from ecgseg.layout import layout_names, load_layout
 from ecgseg.ptb import load_records
 from ecgseg.recording import Recording
 from ecgseg.render.capture import capture
@@ -74,12 +74,14 @@ def test_every_layout_has_finite_truth_inside_the_page(recording, layout):
     page = render_page(recording, layout, "light", 1)
     h, w = page.image.shape[:2]
     assert page.image.dtype == np.uint8 and page.mask.shape == (h, w)
-    assert {s.lead for s in page.strips} == {s.lead for s in load_layout(layout).strips}
+    leads = {s.lead for s in load_layout(layout).strips}
+    assert {s.lead for s in page.strips} == leads
     for points in page.points:
         assert np.isfinite(points).all()
         assert points[:, 0].min() > 0 and points[:, 0].max() < w
         assert 0 < np.median(points[:, 1]) < h
-    assert np.isfinite(page.printed.signal).any(axis=1).all()
+    printed = np.isfinite(page.printed.signal).any(axis=1)
+    assert {lead for lead, seen in zip(page.printed.leads, printed, strict=True) if seen} == leads
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -162,17 +164,3 @@ def test_each_effect_of_each_level_runs_alone():
 def test_a_bad_noise_level_is_named(effects, named):
     with pytest.raises(ValueError, match=named):
         parse_noise("mine", {"capture": effects})
-
-
-@pytest.mark.parametrize(
-    ("spec", "named"),
-    [
-        ({"rows": [["I"]], "seconds": 10, "row_pitch_mm": [10, 20], "colour": 1}, "colour"),
-        ({"rows": [["X"]], "seconds": 10, "row_pitch_mm": [10, 20]}, "'X'"),
-        ({"rows": [["I"]], "seconds": 10}, "row_pitch_mm"),
-        ({"rows": [["I"]], "seconds": 10, "row_pitch_mm": [10, 20], "timing": "odd"}, "odd"),
-    ],
-)
-def test_a_bad_layout_file_is_named(spec, named):
-    with pytest.raises(ValueError, match=named):
-        parse_layout("mine", spec)

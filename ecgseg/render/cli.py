@@ -18,10 +18,10 @@ For each page it writes
   NAME.npz        the truth: what is printed in mV, and where each trace, grid crossing, label and pulse is in px
                   (python -m ecgseg.evaluate folder=DIR scores a reading against it)
 
-RECORD is a WFDB record (its .hea file), a folder of them, the name of a record that comes with the package (s0010_re),
+RECORD is a WFDB record (its .hea file), a folder of them, the name of a record that comes with the package (s0462_re),
 ptb for all of those, simulated for random simulated ones, or simulated:KIND."""
 EXAMPLES = """examples:
-  python -m ecgseg.render s0010_re -o page.png layout=6x2 noise=photo seed=7
+  python -m ecgseg.render s0462_re -o page.png layout=6x2 noise=photo seed=7
   python -m ecgseg.render records/ -o pages/ noise=scan pages=3
   python -m ecgseg.render ptb --sheet 12 -o sheet.png layout=random noise=mixed
 """

@@ -10,7 +10,7 @@ from ecgseg.layout import LEADS, Layout, Strip, load_layout
 from ecgseg.recording import Recording
 from ecgseg.render.levels import Noise, choose, load_noise
 from ecgseg.render.picture import take_picture
-from ecgseg.render.raster import rasterize, traces_coverage
+from ecgseg.render.raster import page_mask, rasterize
 from ecgseg.render.scene import Scene, build_scene, centred
 from ecgseg.render.sheet import Sheet, damage
 from ecgseg.render.style import Style, sample_style
@@ -62,7 +62,7 @@ class Page:
     @cached_property
     def mask(self) -> np.ndarray:
         """The traces drawn 2 px wide, (H, W) uint8."""
-        return np.rint(traces_coverage(self.points, 2.0, self.image.shape[:2]) * 255).astype(np.uint8)
+        return page_mask(self.points, 2.0, self.image.shape[:2])
 
 
 def render_page(
