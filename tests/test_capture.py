@@ -84,7 +84,7 @@ def test_no_effect_moves_ink(name):
     for across in (True, False):
         image = picture(across)
         before = centres(image, across)
-        moved = [centres(EFFECTS[name](image, np.random.default_rng(s), **STRONG[name]), across) for s in range(12)]
+        moved = [centres(EFFECTS[name](image, np.random.default_rng(s), **STRONG[name]), across) for s in range(8)]
         assert abs(np.mean(np.array(moved) - before)) < 0.05
 
 
