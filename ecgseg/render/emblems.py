@@ -163,9 +163,9 @@ def stamp(scene: Scene, facts: Facts, x: float, y: float, rng: np.random.Generat
     font = font_number(one(rng, FACES))
     word = one(rng, _STAMP_WORDS)
     if rng.random() < 0.3:
-        contours = _round_stamp(about_house(facts, rng)[0], facts.taken.split(" ")[0], font, rng)
+        contours = _round_stamp(about_house(facts, rng)[0], facts.day, font, rng)
     else:
-        lines = [word] if rng.random() < 0.5 else [word, facts.taken[:10]]
+        lines = [word] if rng.random() < 0.5 else [word, facts.day]
         contours = _square_stamp(lines, font, rng)
     slant = rng.normal(0, 6) * np.pi / 180
     turn = np.array([[np.cos(slant), np.sin(slant)], [-np.sin(slant), np.cos(slant)]])

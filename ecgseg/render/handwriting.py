@@ -48,6 +48,6 @@ def scrawl(x: float, y: float, size: float, letters: int, rng: np.random.Generat
     phase = 2 * np.pi * t + np.interp(t, knots, rng.normal(0, 0.5, letters + 1))
     up = 0.5 * (1 - np.cos(phase)) * high[np.minimum(np.round(t).astype(int), letters)]
     up = np.convolve(np.pad(up, 2, mode="edge"), np.ones(5) / 5, mode="valid")
-    across = t * rng.uniform(0.55, 0.9) - loop * np.sin(phase) + up * rng.normal(0.25, 0.12)
+    across = t * rng.uniform(0.75, 1.25) - loop * np.sin(phase) + up * rng.normal(0.25, 0.12)
     up = up + t * rng.normal(0, 0.04)
     return np.stack([x + across * size, y - up * size], axis=1)

@@ -24,6 +24,7 @@ from ecgseg.render.wording import (
 )
 
 _STEP = 1.35  # from line to line, in font sizes
+_DEPTH = 0.25  # how far letters reach below their baseline, in font sizes
 _GAP = 4.0  # mm between columns
 
 
@@ -52,9 +53,10 @@ class Writer:
         x, y, right, bottom = box
         end = x
         for text in texts:
-            if y + 1.25 * self.size > bottom:
+            step = self.size * (_STEP if y > box[1] else 1.0)
+            if y + step + _DEPTH * self.size > bottom:
                 break
-            y += self.size * (_STEP if y > box[1] else 1.0)
+            y += step
             end = max(end, self.line(text, x, y, right))
         return end, y
 

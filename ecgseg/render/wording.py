@@ -107,6 +107,7 @@ class Facts:
     male: bool
     age: int
     born: str
+    day: str
     taken: str
     height: int
     weight: int
@@ -135,6 +136,7 @@ def draw_facts(rng: np.random.Generator, language: str) -> Facts:
     rate = int(np.clip(rng.normal(78, 20), 38, 190))
     qt = int(np.clip(400 * (60 / rate) ** 0.4 + rng.normal(0, 15), 240, 560))
     form = one(rng, _DATES)
+    day = _date(rng, form, year)
     return Facts(
         language=language,
         patient=_number(rng),
@@ -142,7 +144,8 @@ def draw_facts(rng: np.random.Generator, language: str) -> Facts:
         male=bool(rng.random() < 0.5),
         age=age,
         born=_date(rng, form, year - age),
-        taken=_date(rng, form, year) + _time(rng),
+        day=day,
+        taken=day + _time(rng),
         height=int(rng.integers(148, 197)),
         weight=int(rng.integers(44, 121)),
         pressure=(int(rng.integers(98, 178)), int(rng.integers(55, 101))),
