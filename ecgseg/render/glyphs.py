@@ -108,6 +108,16 @@ def glyph(letter: str, face: str, squeeze: float) -> Glyph:
     return tuple(c * np.array([squeeze, 1.0]) for c in contours), advance * squeeze
 
 
+@lru_cache(maxsize=8192)
+def letter_box(letter: str, face: str, squeeze: float) -> tuple[tuple[float, float, float, float] | None, float]:
+    """Return left, top, right, bottom of a letter's outline in em (None without ink), and how far the next one is."""
+    contours, advance = glyph(letter, face, squeeze)
+    if not contours:
+        return None, advance
+    points = np.concatenate(contours)
+    return (*points.min(axis=0).tolist(), *points.max(axis=0).tolist()), advance
+
+
 @lru_cache(maxsize=64)
 def _opened(face: str) -> FT2Font:
     font = FT2Font(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{face}.ttf"))

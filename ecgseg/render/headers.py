@@ -72,7 +72,9 @@ def write_columns(writer: Writer, box: Box, blocks: int | None = None) -> None:
     rng = writer.rng
     x0, y0, x1, y1 = box
     blocks = blocks or int(rng.integers(2, 6))
-    order = ["patient", *(pick(rng, _BLOCK_ODDS) for _ in range(blocks - 1))]
+    # No kind twice: no page names two hospitals.
+    order = list(dict.fromkeys(["patient", *(pick(rng, _BLOCK_ODDS) for _ in range(blocks - 1))]))
+    blocks = len(order)
     if rng.random() < 0.3:
         order = [order[k] for k in rng.permutation(blocks)]
     starts = np.sort(rng.uniform(0.08, 0.92, blocks - 1)) if rng.random() < 0.3 else np.arange(1, blocks) / blocks
@@ -244,13 +246,13 @@ def _sparse(writer: Writer, box: Box) -> None:
     """Write hardly anything, anywhere in the box."""
     rng, (x0, y0, x1, y1) = writer.rng, box
     texts = [writer.facts.patient, writer.facts.taken, f"{writer.facts.rate} bpm", writer.facts.name]
-    for k in range(int(rng.integers(1, 3))):
+    for k, text in enumerate(rng.permutation(texts)[: int(rng.integers(1, 3))].tolist()):
         y = min(y0 + writer.size * (1 + _STEP * k), y1)
-        writer.line(one(rng, texts), rng.uniform(x0, x0 + 0.8 * (x1 - x0)), y, x1)
+        writer.line(text, rng.uniform(x0, x0 + 0.8 * (x1 - x0)), y, x1)
 
 
 _BLOCK_ODDS = {"measures": 28, "statements": 24, "house": 12, "device": 10, "title": 9}
-_BLOCK_ODDS |= {"bars": 3, "square": 2, "logo": 6, "sticker": 3, "patient": 3}
+_BLOCK_ODDS |= {"bars": 3, "square": 2, "logo": 6, "sticker": 3}
 _BLOCKS: dict[str, Callable[[Writer, Box], float]] = {
     "patient": _patient,
     "measures": _measures,

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ecgseg.render.glyphs import as_one_line, face_of, glyph, plain
+from ecgseg.render.glyphs import as_one_line, face_of, glyph, letter_box, plain
 from ecgseg.render.primitives import Text
 from ecgseg.render.strokes import polygon_cover
 
@@ -25,19 +25,32 @@ def text_contours(text: str, font: int) -> list[np.ndarray]:
 
 
 @lru_cache(maxsize=4096)
-def _outline(text: str, font: int) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-    """Return a text's outline (n, 2) in em as one closed line, and its left, top, right, bottom."""
+def _outline(text: str, font: int) -> np.ndarray:
+    """Return a text's outline (n, 2) in em from its origin, y downwards, as one closed line."""
     contours = text_contours(text, font)
-    if not contours:
-        return np.empty((0, 2)), (0.0, 0.0, 0.0, 0.0)
-    line = as_one_line(contours)
-    return line, (*line.min(axis=0).tolist(), *line.max(axis=0).tolist())
+    return as_one_line(contours) if contours else np.empty((0, 2))
+
+
+@lru_cache(maxsize=4096)
+def _extent(text: str, font: int) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom of a text's outline in em from its origin, letter by letter: the quick way."""
+    face, squeeze = face_of(font)
+    boxes, at = [], 0.0
+    for letter in plain(text, face):
+        box, advance = letter_box(letter, face, squeeze)
+        if box is not None:
+            boxes.append((box[0] + at, box[1], box[2] + at, box[3]))
+        at += advance
+    if not boxes:
+        return 0.0, 0.0, 0.0, 0.0
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return min(left), min(top), max(right), max(bottom)
 
 
 def text_width(text: str, font: int, height: float) -> float:
     """Return how far in mm the end of a text is from its origin, for a font size of `height` mm."""
     face, squeeze = face_of(font)
-    return sum(glyph(letter, face, squeeze)[1] for letter in plain(text, face)) * height
+    return sum(letter_box(letter, face, squeeze)[1] for letter in plain(text, face)) * height
 
 
 def text_box(text: Text) -> np.ndarray:
@@ -45,7 +58,7 @@ def text_box(text: Text) -> np.ndarray:
 
     A text without ink has all corners where it starts.
     """
-    left, top, right, bottom = _outline(text.text, text.font)[1]
+    left, top, right, bottom = _extent(text.text, text.font)
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     return _placed(corners, text)
 
@@ -69,7 +82,7 @@ def draw_texts(cover: np.ndarray, texts: list[Text], origin: tuple[float, float]
     for text in texts:
         if text.height * px_per_mm < _LEAST_PX or not _near(text, *origin, right, bottom):
             continue
-        outline = _outline(text.text, text.font)[0]
+        outline = _outline(text.text, text.font)
         if not len(outline):
             continue
         box = polygon_cover((_placed(outline, text) - np.asarray(origin)) * px_per_mm, cover.shape)
