@@ -77,6 +77,12 @@ def test_every_drawn_letter_has_ink_of_its_own() -> None:
             assert seen.setdefault(cover.tobytes(), letter) in (letter, {"O": "0"}.get(letter))
 
 
+def test_full_stops_of_thin_pens_can_be_seen() -> None:
+    for face in ("vector thin", "round thin", "dots bold"):
+        ink = _drawn(Text(".", 5, 5, 2.5, font_number(face)), 10.0, (10.0, 8.0)).sum() / 100
+        assert ink > np.pi * (0.05 * 2.5) ** 2
+
+
 def test_outlines_of_drawn_letters_all_turn_the_same_way() -> None:
     # Otherwise strokes that cross would cancel.
     for face in ("vector bold", "round bold", "dots"):

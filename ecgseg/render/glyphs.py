@@ -40,6 +40,7 @@ _DRAWN = {
 _STEP = (0.104, 0.121)  # em per column and row of the drawn letters' lattice: capitals as high as in the other fonts
 _BASE = 2  # lattice row of the baseline
 _EM = 40.0  # px at which outlines are taken: curves are cut to about a 200th of the font size
+_LEAST_DOT = 0.06  # em, radius
 _CAP = 3  # straight pieces of each round end of a stroke
 _DOT = np.stack(
     [np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False)), -np.sin(np.linspace(0, 2 * np.pi, 8, endpoint=False))],
@@ -198,8 +199,8 @@ def _split(stroke: np.ndarray) -> list[np.ndarray]:
 def _widened(line: np.ndarray, radius: float) -> np.ndarray:
     """Return the outline (n, 2) of a round pen's line without sharp corners; all outlines turn the same way."""
     step = np.diff(line, axis=0)
-    if not step.any():
-        return line[0] + radius * _DOT
+    if not step.any():  # a full stop would get lost beside the letters if it were no wider than the pen
+        return line[0] + max(1.5 * radius, _LEAST_DOT) * _DOT
     along = step / np.hypot(*step.T)[:, None]
     normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
     middle = normal[:-1] + normal[1:]
