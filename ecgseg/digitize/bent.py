@@ -22,6 +22,7 @@ from ecgseg.errors import GridError
 
 SEED_SIDE = 256  # working px of the windows in which the lines are first looked for: 30 to 80 mm of paper
 MAX_SHEAR_DEG = 14.0  # how far from 90° a tilted camera may see the lines cross
+COARSEST = 0.08  # cycles per px: windows of seven coarser lines are too wide to follow a crease
 FINEST = 0.28  # cycles per px: what a tilted page shrinks further must not get lost between the pixels
 PERIODS = 7.0  # of the tracked lines in a window: fewer follow a crease better, more see through ink
 WINDOW = (40, 160)  # working px
@@ -31,6 +32,8 @@ QUALITIES = (0.7, 0.45, 0.25, 0.12)
 CHANCE = 2.6  # over the window's side in px: the quality that noise and table tops rarely reach
 MAX_CHANGE = 0.15  # of the lines' frequency from window to window
 MAX_JUMP = 0.3  # cycles between predicted and found phase; at 0.5 the line's number is a guess
+SEEDS = 4  # places tried before the best is taken
+ENOUGH = 0.5  # of the windows accepted: no other place need be tried
 MIN_NODES = 40  # accepted windows: a smaller patch is not a page
 MIN_STEP = 0.3  # share of the lines' amplitude in step over the straightened page: less is no such lines
 SMOOTH = 0.02  # weight of bending against the phases: a window's phase is good to some hundredths of a cycle
@@ -103,15 +106,26 @@ class DenseMap:
 def measure_map(image: np.ndarray) -> DenseMap:
     """Follow the grid of a picture (H, W, 3) uint8 RGB; raises GridError where no lattice of lines is found."""
     dark, pixel = lattice.gridness(image)
-    seed, families = find_seed(dark)
-    tracked = track(dark, seed, families)
+    best = None
+    for seed, families in find_seeds(dark)[:SEEDS]:
+        tracked = track(dark, seed, families)
+        if best is None or tracked.accepted.sum() * tracked.step**2 > best[0].accepted.sum() * best[0].step ** 2:
+            best = tracked, families
+        if tracked.accepted.mean() > ENOUGH:
+            break
+    tracked, families = best
+    if tracked.accepted.sum() < MIN_NODES:
+        raise GridError(
+            f"no grid found: lines were seen in {int(tracked.accepted.sum())} windows only, "
+            f"a page has {MIN_NODES} or more"
+        )
     return fit_map(tracked, families, pixel)
 
 
-def find_seed(dark: np.ndarray) -> tuple[np.ndarray, tuple[Family, Family]]:
-    """Return where (x, y) the lines are plainest and the two families there."""
+def find_seeds(dark: np.ndarray) -> list[tuple[np.ndarray, tuple[Family, Family]]]:
+    """Return where (x, y) the two families are seen and their lines there, the plainest first."""
     side = int(min(SEED_SIDE, dark.shape[0], dark.shape[1]))
-    best, score = None, 0.0
+    seeds = []
     for y in _spread(dark.shape[0], side):
         for x in _spread(dark.shape[1], side):
             spectrum, tiles = lattice.tile_spectrum(dark[y : y + side, x : x + side], side)
@@ -121,15 +135,14 @@ def find_seed(dark: np.ndarray) -> tuple[np.ndarray, tuple[Family, Family]]:
             if combs is None:
                 continue
             plain = float(sum(np.minimum(c.strength, 6).sum() for c in combs))
-            if plain > score:
-                best, score = (np.array([x, y]) + (side - 1) / 2, combs), plain
-    if best is None:
+            families = tuple(_tracked(c, axis) for axis, c in enumerate(combs))
+            seeds.append((plain, len(seeds), np.array([x, y]) + (side - 1) / 2, families))
+    if not seeds:
         raise GridError(
             "no grid found: nowhere two families of evenly spaced lines cross; "
             "give the scale of a flat page with digitize.px_per_mm=…"
         )
-    centre, combs = best
-    return centre, tuple(_tracked(c, axis) for axis, c in enumerate(combs))
+    return [(centre, families) for _, _, centre, families in sorted(seeds, key=lambda s: -s[0])]
 
 
 def _spread(length: int, side: int) -> list[int]:
@@ -164,10 +177,13 @@ def _tracked(comb: Comb, axis: int) -> Family:
     """Return the harmonic to follow: strong, and coarse enough that a tilted page does not smear it."""
     angle = comb.angle + (np.pi / 2 if axis else 0.0)
     orders = np.arange(1, len(comb.strength) + 1)
-    promise = np.where(orders * comb.frequency < FINEST, np.minimum(comb.strength, 6) * orders**0.2, 0.0)
-    if not promise.any():
-        promise = (orders == 1).astype(float)
-    k = int(orders[np.argmax(promise)])
+    strength = np.where(orders * comb.frequency < FINEST, comb.strength, 0.0)
+    # Of the plain ones the coarsest that is still fine enough: the finer the lines, the easier the count slips.
+    plain = (strength >= strength.max() - 1.5) & (strength > 0)
+    fine = plain & (orders * comb.frequency > COARSEST)
+    choice = np.flatnonzero(fine if fine.any() else plain)
+    # Of lines all too coarse the finest.
+    k = int(orders[choice[0] if fine.any() else choice[-1]]) if len(choice) else 1
     return Family(k * comb.frequency * np.array([np.cos(angle), np.sin(angle)]), k)
 
 
@@ -181,6 +197,7 @@ class Tracked:
     frequency: np.ndarray
     quality: np.ndarray
     accepted: np.ndarray
+    step: float
 
 
 def track(dark: np.ndarray, seed: np.ndarray, families: tuple[Family, Family]) -> Tracked:
@@ -190,20 +207,40 @@ def track(dark: np.ndarray, seed: np.ndarray, families: tuple[Family, Family]) -
     step = side / 2
     x, y = (_through(at, step, length) for at, length in zip(seed, dark.shape[::-1], strict=True))
     shape = (len(y), len(x))
-    out = Tracked(x, y, np.zeros((2, *shape)), np.zeros((2, *shape, 2)), np.zeros((2, *shape)), np.zeros(shape, bool))
+    out = Tracked(
+        x, y, np.zeros((2, *shape)), np.zeros((2, *shape, 2)), np.zeros((2, *shape)), np.zeros(shape, bool), step
+    )
     reach = side // 2 + 1
     padded = cv2.copyMakeBorder(dark, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
     centres = np.rint(np.stack(np.meshgrid(x, y), axis=-1)).astype(int)
-    i, j = int(np.argmin(np.abs(y - seed[1]))), int(np.argmin(np.abs(x - seed[0])))
+    i, j = _plainest(padded, centres, reach, side, families, seed)
     _grow(out, (i, j), families, padded, centres, reach, side, CHANCE / side)
     best = float(out.quality[:, i, j].min())
     for share in QUALITIES:
         _grow(out, (i, j), families, padded, centres, reach, side, max(share * best, CHANCE / side))
-    if out.accepted.sum() < MIN_NODES:
-        raise GridError(
-            f"no grid found: lines were seen in {int(out.accepted.sum())} windows only, a page has {MIN_NODES} or more"
-        )
     return out
+
+
+def _plainest(
+    padded: np.ndarray,
+    centres: np.ndarray,
+    reach: int,
+    side: int,
+    families: tuple[Family, Family],
+    seed: np.ndarray,
+) -> tuple[int, int]:
+    """Return the row and column of the window near the seed in which both families are plainest: not on ink."""
+    near = np.argwhere(np.abs(centres - seed).max(axis=2) <= SEED_SIDE / 3)
+    patches = _patches(padded, centres[near[:, 0], near[:, 1]] + reach, side)
+    least = np.full(len(near), np.inf)
+    for family in families:
+        frequency = np.tile(family.frequency, (len(near), 1))
+        for _ in range(2):
+            _, drift, quality = _demodulate(patches, frequency)
+            frequency = frequency + drift
+        least = np.minimum(least, quality)
+    i, j = near[np.argmax(least)]
+    return int(i), int(j)
 
 
 def _grow(
