@@ -35,7 +35,7 @@ def photo(geometry: dict, grid: str = "full", seed: int = 4):
 
 
 def residual_mm(page, flat) -> np.ndarray:
-    """The distance (n,) in mm between the page's true places and the flat page's, but for where that begins and lies."""
+    """Return how far (n,) in mm the flat page is off the true one, but for where it begins and how it is turned."""
     h, w = flat.image.shape[:2]
     at = np.stack(np.meshgrid(np.arange(30, w - 30, 25), np.arange(30, h - 30, 25)), -1).reshape(-1, 2).astype(float)
     px = flat.to_image(at)

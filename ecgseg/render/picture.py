@@ -34,9 +34,15 @@ def see(sheet: Sheet, mm: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | N
     """Return the sheet resampled once through the map `mm`, and the share of paper (H, W) uint8 in each pixel."""
     if mm is None:
         return sheet.image, sheet.alpha
-    at = (mm - np.float32(sheet.origin)) * np.float32(sheet.px_per_mm)
+    at = cv2.transform(mm, _to_pixels(sheet))
     image = cv2.remap(sheet.image, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return image, _paper(sheet, mm, at)
+
+
+def _to_pixels(sheet: Sheet) -> np.ndarray:
+    """Return the matrix (2, 3) mm on the page → pixels of the sheet."""
+    scale, (x, y) = sheet.px_per_mm, sheet.origin
+    return np.array([[scale, 0, -x * scale], [0, scale, -y * scale]])
 
 
 def light(image: np.ndarray, warp: Warp, mm: np.ndarray | None) -> np.ndarray:
@@ -70,21 +76,34 @@ def _paper(sheet: Sheet, mm: np.ndarray, at: np.ndarray) -> np.ndarray | None:
         return None
     seen = None
     if not inside:
-        size = np.float32(sheet.size)
-        edge = np.minimum(mm, size - mm).min(axis=2)
-        seen = np.clip(edge * np.float32(255 * sheet.px_per_mm) + 127.5, 0, 255).astype(np.uint8)
+        for k, side in enumerate(sheet.size):
+            # 255 · (mm · px/mm + 1/2), clipped to a byte, is how much of a pixel at the edge is paper.
+            place = cv2.extractChannel(mm, k)
+            for sign, start in ((1, 0.0), (-1, side)):
+                scale = 255 * sheet.px_per_mm
+                near = _clipped(place, sign * scale, 127.5 - sign * start * scale)
+                seen = near if seen is None else cv2.min(seen, near)
     if sheet.alpha is not None:
         alpha = cv2.remap(sheet.alpha, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         seen = alpha if seen is None else np.minimum(seen, alpha)
     return seen
 
 
+def _clipped(field: np.ndarray, scale: float, shift: float) -> np.ndarray:
+    """Return scale · field + shift rounded and clipped to a byte."""
+    out = np.empty(field.shape, np.uint8)
+    rows = 64  # at a time, to stay in the processor's cache
+    for y in range(0, len(field), rows):
+        part = field[y : y + rows] * np.float32(scale) + np.float32(shift)
+        out[y : y + rows] = np.clip(part, 0, 255)
+    return out
+
+
 def _lay(image: np.ndarray, seen: np.ndarray, ground: np.ndarray) -> np.ndarray:
     """Return the sheet's picture where it is seen, and the ground elsewhere."""
-    out = image.copy()
-    np.copyto(out, ground, where=(seen == 0)[..., None])
+    out = cv2.copyTo(image, cv2.compare(seen, 0, cv2.CMP_GT), ground)
     # Most pixels are wholly the one or the other: only the few between are blended.
-    ys, xs = np.nonzero((seen > 0) & (seen < 255))
+    ys, xs = np.nonzero(cv2.inRange(seen, 1, 254))
     share = seen[ys, xs, None].astype(np.float32) / 255
-    out[ys, xs] = np.rint(out[ys, xs] * share + ground[ys, xs] * (1 - share)).astype(np.uint8)
+    out[ys, xs] = np.rint(image[ys, xs] * share + ground[ys, xs] * (1 - share)).astype(np.uint8)
     return out
