@@ -12,7 +12,7 @@ from ecgseg.errors import GridError
 from ecgseg.ptb import load_records
 from ecgseg.render.levels import Noise
 from ecgseg.render.page import render_page
-from ecgseg.render.style import sample_style
+from ecgseg.render.printed.style import sample_style
 
 TILTED = {"perspective": {"p": 1, "tilt": [8, 20]}, "frame": {"p": 1, "share": [0.02, 0.08]}}
 BENT = {

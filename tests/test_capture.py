@@ -4,10 +4,10 @@ import albumentations
 import numpy as np
 import pytest
 
-from ecgseg.render.capture import EFFECTS, capture
+from ecgseg.render.capture.take import EFFECTS, capture
+from ecgseg.render.draw.raster import traces_coverage
 from ecgseg.render.fields import lay, multiply, normal_noise
 from ecgseg.render.levels import load_noise, noise_names
-from ecgseg.render.raster import traces_coverage
 
 # Each effect as strongly as any level asks for, or more.
 STRONG = {

@@ -8,7 +8,7 @@ from ecgseg import classic
 from ecgseg.digitize.locate import LocatedStrip
 from ecgseg.ptb import load_records
 from ecgseg.recording import Recording
-from ecgseg.render.noise import salt_and_pepper, tiled_pattern
+from ecgseg.render.capture.noise import salt_and_pepper, tiled_pattern
 from ecgseg.render.study import panel_page
 
 BEAT = ((-0.2, 0.025, 0.12), (-0.045, 0.012, -0.1), (0.0, 0.015, 1.0), (0.045, 0.014, -0.25), (0.28, 0.05, 0.3))

@@ -15,7 +15,7 @@ from ecgseg.layout import LEADS  # noqa: E402
 from ecgseg.ptb import load_records  # noqa: E402
 from ecgseg.render.levels import Noise  # noqa: E402
 from ecgseg.render.page import render_page  # noqa: E402
-from ecgseg.render.style import sample_style  # noqa: E402
+from ecgseg.render.printed.style import sample_style  # noqa: E402
 
 SKEWED = Noise("skewed", geometry={"skew": {"p": 1, "degrees": [0.6, 0.6]}})
 

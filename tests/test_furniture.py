@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from ecgseg.layout import Strip
-from ecgseg.render import pens
-from ecgseg.render.emblems import bar_code, square_code, stamp
-from ecgseg.render.furniture import add_furniture
-from ecgseg.render.handwriting import scrawl, written
-from ecgseg.render.headers import Writer, write_header
-from ecgseg.render.primitives import Area, Line, Scene, Text, Trace
-from ecgseg.render.strokes import polygon_cover
-from ecgseg.render.style import sample_style
-from ecgseg.render.text import text_box
-from ecgseg.render.wording import LANGUAGE_ODDS, STATEMENTS, TITLES, VERDICTS, WORDS, about_patient, draw_facts
+from ecgseg.render.draw.strokes import polygon_cover
+from ecgseg.render.draw.text import text_box
+from ecgseg.render.printed import pens
+from ecgseg.render.printed.emblems import bar_code, square_code, stamp
+from ecgseg.render.printed.furniture import add_furniture
+from ecgseg.render.printed.handwriting import scrawl, written
+from ecgseg.render.printed.headers import Writer, write_header
+from ecgseg.render.printed.primitives import Area, Line, Scene, Text, Trace
+from ecgseg.render.printed.style import sample_style
+from ecgseg.render.printed.wording import LANGUAGE_ODDS, STATEMENTS, TITLES, VERDICTS, WORDS, about_patient, draw_facts
 
 _WIDTH, _HEIGHT = 297.0, 210.0
 _FREE = [(2.0, 2.0, 295.0, 45.0), (2.0, 170.0, 295.0, 200.0)]

@@ -22,8 +22,8 @@ from ecgseg.nets.weights import load_net, save_net
 from ecgseg.paths import CONFIGS
 from ecgseg.ptb import load_records
 from ecgseg.render.crops import row_line
+from ecgseg.render.draw.raster import traces_coverage
 from ecgseg.render.page import render_page
-from ecgseg.render.raster import traces_coverage
 from ecgseg.testpages import printed_leads
 
 

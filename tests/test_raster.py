@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from ecgseg.layout import LEADS, Strip
-from ecgseg.render.grid import paint_paper, stripes
-from ecgseg.render.ink import page_mask, traces_coverage
-from ecgseg.render.raster import rasterize
-from ecgseg.render.scene import Area, Line, Pulse, Scene, Text, Trace
-from ecgseg.render.strokes import line_cover, polygon_cover
-from ecgseg.render.style import sample_style
+from ecgseg.render.draw.grid import paint_paper, stripes
+from ecgseg.render.draw.ink import page_mask, traces_coverage
+from ecgseg.render.draw.raster import rasterize
+from ecgseg.render.draw.strokes import line_cover, polygon_cover
+from ecgseg.render.printed.scene import Area, Line, Pulse, Scene, Text, Trace
+from ecgseg.render.printed.style import sample_style
 
 PX = 200 / 25.4
 

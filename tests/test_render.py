@@ -6,12 +6,12 @@ import pytest
 from ecgseg.layout import layout_names, load_layout
 from ecgseg.ptb import load_records
 from ecgseg.recording import Recording
-from ecgseg.render.capture import capture
+from ecgseg.render.capture.take import capture
 from ecgseg.render.crops import CropSize, render_crop, row_line
+from ecgseg.render.draw.raster import traces_coverage
 from ecgseg.render.levels import Noise, load_noise, parse_noise
 from ecgseg.render.page import render_page
-from ecgseg.render.raster import traces_coverage
-from ecgseg.render.style import sample_style
+from ecgseg.render.printed.style import sample_style
 
 LEVELS = ("none", "light", "medium", "heavy")
 SKEWED = Noise("skewed", geometry={"skew": {"p": 1, "degrees": [0.7, 0.7]}})

@@ -7,9 +7,9 @@ import pytest
 
 from ecgseg.layout import LEADS, layout_names, load_layout, parse_layout, with_timing
 from ecgseg.recording import Recording
-from ecgseg.render.marks import spell
-from ecgseg.render.scene import build_scene
-from ecgseg.render.style import sample_style
+from ecgseg.render.printed.marks import spell
+from ecgseg.render.printed.scene import build_scene
+from ecgseg.render.printed.style import sample_style
 
 
 def waves(seconds=10.5, fs=250.0, height=1.0):

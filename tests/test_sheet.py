@@ -5,10 +5,10 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from ecgseg.render.draw.raster import traces_coverage
 from ecgseg.render.levels import load_noise, noise_names
-from ecgseg.render.raster import traces_coverage
-from ecgseg.render.screen import _lit
-from ecgseg.render.sheet import EFFECTS, Sheet, damage
+from ecgseg.render.sheet.damage import EFFECTS, Sheet, damage
+from ecgseg.render.sheet.screen import _lit
 
 STRONG = {
     "bleed": {"mm": [0.05, 0.15]},

@@ -8,7 +8,7 @@ import pytest
 
 from ecgseg.ptb import load_records
 from ecgseg.recording import Recording
-from ecgseg.render.noise import PATTERNS, pattern_tile, salt_and_pepper, tiled_pattern
+from ecgseg.render.capture.noise import PATTERNS, pattern_tile, salt_and_pepper, tiled_pattern
 from ecgseg.render.study import STACK_LEADS, StudyPage, panel_page, stacked_page, study_mask
 
 

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ecgseg.render.around.surroundings import EFFECTS, KINDS, cover, surroundings
 from ecgseg.render.shapes import outline
-from ecgseg.render.surroundings import EFFECTS, KINDS, cover, surroundings
 
 CORNERS = np.array([[60, 50], [400, 70], [385, 300], [45, 280]], np.int32)
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from ecgseg.render.glyphs import FACES, SQUEEZES, face_of, font_number, glyph, plain
-from ecgseg.render.letters import STROKES
-from ecgseg.render.primitives import Text
-from ecgseg.render.text import draw_texts, text_box, text_width
+from ecgseg.render.draw.glyphs import FACES, SQUEEZES, face_of, font_number, glyph, plain
+from ecgseg.render.draw.letters import STROKES
+from ecgseg.render.draw.text import draw_texts, text_box, text_width
+from ecgseg.render.printed.primitives import Text
 
 _NAMES = tuple(dict.fromkeys(FACES))
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ecgseg.render.geometry import draw_geometry
-from ecgseg.render.surface import Bend, Surface
-from ecgseg.render.warp import EFFECTS, sample_warp
+from ecgseg.render.geometry.effects import draw_geometry
+from ecgseg.render.geometry.surface import Bend, Surface
+from ecgseg.render.geometry.warp import EFFECTS, sample_warp
 
 SIZE = (180.0, 120.0)
 SCALE = 8.0

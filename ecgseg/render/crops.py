@@ -7,14 +7,14 @@ import numpy as np
 
 from ecgseg.layout import Layout
 from ecgseg.recording import Recording
+from ecgseg.render.draw.raster import rasterize, traces_coverage
+from ecgseg.render.geometry.warp import Warp, sample_warp
 from ecgseg.render.levels import Noise, choose
 from ecgseg.render.page import draw_dpi
 from ecgseg.render.picture import take_picture
-from ecgseg.render.raster import rasterize, traces_coverage
-from ecgseg.render.scene import Scene, build_scene, centred
-from ecgseg.render.sheet import Sheet, damage
-from ecgseg.render.style import sample_style
-from ecgseg.render.warp import Warp, sample_warp
+from ecgseg.render.printed.scene import Scene, build_scene, centred
+from ecgseg.render.printed.style import sample_style
+from ecgseg.render.sheet.damage import Sheet, damage
 
 SUBCOLUMNS = 4  # positions per pixel column: 32 per mm at 8 px/mm, 800 per second at 25 mm/s
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ecgseg.render.page import Page
 from ecgseg.render.picture import see
-from ecgseg.render.sheet import Sheet
+from ecgseg.render.sheet.damage import Sheet
 
 SIGMA_MM = 0.2  # a marker's size: some pixels wide at 100 dpi, small beside any bend of the paper
 APART_MM = 4.0

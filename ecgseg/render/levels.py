@@ -8,14 +8,17 @@ import numpy as np
 import yaml
 
 from ecgseg.paths import CONFIGS
-from ecgseg.render import capture, sheet, surroundings, warp
+from ecgseg.render.around import surroundings
+from ecgseg.render.capture import take
+from ecgseg.render.geometry import warp
+from ecgseg.render.sheet import damage
 
 # stage → the named effects it may use
 STAGES = {
-    "paper": sheet.EFFECTS,
+    "paper": damage.EFFECTS,
     "geometry": warp.EFFECTS,
     "cover": surroundings.EFFECTS,
-    "capture": capture.EFFECTS,
+    "capture": take.EFFECTS,
 }
 KEYS = (*STAGES, "around", "dpi", "mix")
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from ecgseg.layout import LEADS, Layout, Strip, load_layout
 from ecgseg.recording import Recording
+from ecgseg.render.draw.raster import page_mask, rasterize
+from ecgseg.render.draw.text import text_box
+from ecgseg.render.geometry.warp import Warp, sample_warp
 from ecgseg.render.levels import Noise, choose, load_noise
 from ecgseg.render.picture import take_picture
-from ecgseg.render.raster import page_mask, rasterize
-from ecgseg.render.scene import Scene, build_scene, centred
-from ecgseg.render.sheet import Sheet, damage
-from ecgseg.render.style import Style, sample_style
-from ecgseg.render.text import text_box
-from ecgseg.render.warp import Warp, sample_warp
+from ecgseg.render.printed.scene import Scene, build_scene, centred
+from ecgseg.render.printed.style import Style, sample_style
+from ecgseg.render.sheet.damage import Sheet, damage
 
 DPI = 200.0  # the commonest resolution of archives; a noise level may have a range of its own
 

@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 
-from ecgseg.render.capture import capture
+from ecgseg.render.around.surroundings import cover, surroundings
+from ecgseg.render.capture.take import capture
+from ecgseg.render.geometry.warp import Warp
 from ecgseg.render.levels import Noise
-from ecgseg.render.sheet import Sheet
-from ecgseg.render.surroundings import cover, surroundings
-from ecgseg.render.warp import Warp
+from ecgseg.render.sheet.damage import Sheet
 
 SHADE_STEP = 8  # px between the points at which the light is worked out; creases are softer than that
 

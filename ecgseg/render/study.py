@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ecgseg.layout import LEADS
-from ecgseg.render.scene import centred
+from ecgseg.render.printed.scene import centred
 
 PAGE_WIDTH, PAGE_HEIGHT = 1970, 960
 PANELS = 4

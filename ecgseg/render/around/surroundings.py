@@ -5,10 +5,10 @@ from functools import partial
 import cv2
 import numpy as np
 
-from ecgseg.render.covers import EFFECTS, cover
+from ecgseg.render.around.covers import EFFECTS, cover
+from ecgseg.render.around.grounds import TABLES, shades
+from ecgseg.render.capture.noise import pattern_tile
 from ecgseg.render.fields import add, coarse_shape, enlarge, multiply, normal_noise, smooth_field
-from ecgseg.render.grounds import TABLES, shades
-from ecgseg.render.noise import pattern_tile
 from ecgseg.render.shapes import outline
 
 __all__ = ["EFFECTS", "KINDS", "cover", "surroundings"]

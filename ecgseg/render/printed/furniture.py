@@ -4,14 +4,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from ecgseg.render.emblems import stamp
-from ecgseg.render.headers import Writer, print_bars, write_columns, write_header
-from ecgseg.render.pens import beats, hand_mark
-from ecgseg.render.placing import Box
-from ecgseg.render.primitives import Line, Scene
-from ecgseg.render.style import pick
-from ecgseg.render.text import text_width
-from ecgseg.render.wording import LANGUAGE_ODDS, about_device, draw_facts, one
+from ecgseg.render.draw.text import text_width
+from ecgseg.render.printed.emblems import stamp
+from ecgseg.render.printed.headers import Writer, print_bars, write_columns, write_header
+from ecgseg.render.printed.pens import beats, hand_mark
+from ecgseg.render.printed.placing import Box
+from ecgseg.render.printed.primitives import Line, Scene
+from ecgseg.render.printed.style import pick
+from ecgseg.render.printed.wording import LANGUAGE_ODDS, about_device, draw_facts, one
 
 _HEADER, _FOOTER = 0.93, 0.8  # how often a free box above and below the rows is used
 _PENS, _STAMP, _SECONDS, _BEATS = 0.15, 0.08, 0.06, 0.05  # how often a page has them

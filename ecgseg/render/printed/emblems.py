@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ecgseg.render.glyphs import FACES, as_one_line, font_number
-from ecgseg.render.placing import Box
-from ecgseg.render.primitives import Area, Line, Scene, Text
-from ecgseg.render.text import text_contours, text_width
-from ecgseg.render.wording import Facts, about_house, one, place_name
+from ecgseg.render.draw.glyphs import FACES, as_one_line, font_number
+from ecgseg.render.draw.text import text_contours, text_width
+from ecgseg.render.printed.placing import Box
+from ecgseg.render.printed.primitives import Area, Line, Scene, Text
+from ecgseg.render.printed.wording import Facts, about_house, one, place_name
 
 INKS = {
     "blue": (0.10, 0.15, 0.60),

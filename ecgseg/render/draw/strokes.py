@@ -4,7 +4,7 @@ from math import ceil, floor
 
 import numpy as np
 
-from ecgseg.render.ink import rise
+from ecgseg.render.draw.ink import rise
 
 _PIECE = 32.0  # px of a line that are worked out together
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from ecgseg.render.fields import Span, draw, draw_count, enlarge, lay, multiply, paper_color, soft
-from ecgseg.render.paper import Layer, Sheet, coarse_mm, page_field, page_speckle, ragged, to_px
+from ecgseg.render.sheet.paper import Layer, Sheet, coarse_mm, page_field, page_speckle, ragged, to_px
 
 
 def bleed(sheet: Sheet, rng: np.random.Generator, mm: Span, strength: Span = (0.8, 1.6)) -> None:

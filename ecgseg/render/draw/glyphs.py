@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.ft2font import FT2Font, LoadFlags
 from matplotlib.path import Path as Outline
 
-from ecgseg.render.letters import STROKES
+from ecgseg.render.draw.letters import STROKES
 
 # Faces in a fixed order, those that look like a machine's more than once: a random font number meets them more often.
 FACES = (

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from ecgseg.render.capture.noise import salt_and_pepper, tiled_pattern
 from ecgseg.render.fields import Span, add, draw, draw_count, multiply, normal_noise
-from ecgseg.render.noise import salt_and_pepper, tiled_pattern
 
 
 def gaussian_noise(image: np.ndarray, rng: np.random.Generator, sigma: Span) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ecgseg.render.fields import Span, draw, draw_count, lay, multiply, paper_color, soft
-from ecgseg.render.paper import Layer, Sheet, coarse_mm, page_field, ragged
+from ecgseg.render.sheet.paper import Layer, Sheet, coarse_mm, page_field, ragged
 
 # What coffee, tea, water, ink and disinfectant take from red, green and blue.
 _LIQUIDS = ((0.45, 0.62, 0.85), (0.3, 0.45, 0.7), (0.15, 0.2, 0.35), (0.8, 0.6, 0.3), (0.2, 0.75, 0.7))

@@ -7,8 +7,8 @@ of lines is then an outer product, so that most rows of the picture are copies o
 import cv2
 import numpy as np
 
-from ecgseg.render.place import hashed, style_seed
-from ecgseg.render.style import Style
+from ecgseg.render.draw.place import hashed, style_seed
+from ecgseg.render.printed.style import Style
 
 MAJOR_MM, MINOR_MM = 5.0, 1.0
 _DOT = 2.0  # a dot is twice as wide as a line, or it would not be seen

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from ecgseg.render.emblems import bar_code, box_line, logo, square_code, sticker
-from ecgseg.render.placing import Box
-from ecgseg.render.primitives import Line, Scene, Text
-from ecgseg.render.style import pick
-from ecgseg.render.text import text_width
-from ecgseg.render.wording import (
+from ecgseg.render.draw.text import text_width
+from ecgseg.render.printed.emblems import bar_code, box_line, logo, square_code, sticker
+from ecgseg.render.printed.placing import Box
+from ecgseg.render.printed.primitives import Line, Scene, Text
+from ecgseg.render.printed.style import pick
+from ecgseg.render.printed.wording import (
     STATEMENTS,
     TITLES,
     VERDICTS,

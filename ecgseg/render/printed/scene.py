@@ -6,11 +6,11 @@ import numpy as np
 
 from ecgseg.layout import Layout, Strip
 from ecgseg.recording import Recording
-from ecgseg.render.marks import add_caption, add_frame, add_names, add_separators, name_width
-from ecgseg.render.placing import ABOVE, BELOW, MARGIN, Box, Frame, place_rows
-from ecgseg.render.primitives import Area, Line, Pulse, Scene, Text, Trace
-from ecgseg.render.pulses import add_pulses, draw_form
-from ecgseg.render.style import Style
+from ecgseg.render.printed.marks import add_caption, add_frame, add_names, add_separators, name_width
+from ecgseg.render.printed.placing import ABOVE, BELOW, MARGIN, Box, Frame, place_rows
+from ecgseg.render.printed.primitives import Area, Line, Pulse, Scene, Text, Trace
+from ecgseg.render.printed.pulses import add_pulses, draw_form
+from ecgseg.render.printed.style import Style
 
 __all__ = ["Area", "Line", "Pulse", "Scene", "Text", "Trace", "build_scene", "centred", "printed_trace"]
 
@@ -68,7 +68,7 @@ def build_scene(
     Raises ValueError if there is nothing to print.
     """
     # Furniture and texts are drawn with this module's primitives, so they can only be imported once it is there.
-    from ecgseg.render.furniture import add_furniture
+    from ecgseg.render.printed.furniture import add_furniture
 
     pulse = draw_form(style, speed, rng)
     before = pulse.reach if style.pulse in ("left", "both") else 0.0

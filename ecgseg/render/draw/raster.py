@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 
 from ecgseg.layout import LEADS
-from ecgseg.render.grid import paint_paper
-from ecgseg.render.ink import page_mask, traces_coverage, traces_ink, united
-from ecgseg.render.place import hashed, smooth_noise, style_seed
-from ecgseg.render.scene import Area, Line, Scene, Text, Trace
-from ecgseg.render.strokes import line_cover, polygon_cover
-from ecgseg.render.style import Style
-from ecgseg.render.text import draw_texts, text_box
+from ecgseg.render.draw.grid import paint_paper
+from ecgseg.render.draw.ink import page_mask, traces_coverage, traces_ink, united
+from ecgseg.render.draw.place import hashed, smooth_noise, style_seed
+from ecgseg.render.draw.strokes import line_cover, polygon_cover
+from ecgseg.render.draw.text import draw_texts, text_box
+from ecgseg.render.printed.scene import Area, Line, Scene, Text, Trace
+from ecgseg.render.printed.style import Style
 
 __all__ = ["page_mask", "paint_paper", "rasterize", "traces_coverage"]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ecgseg.render import screen, stains, tears, wear
-from ecgseg.render.paper import Sheet
+from ecgseg.render.sheet import screen, stains, tears, wear
+from ecgseg.render.sheet.paper import Sheet
 
 __all__ = ["EFFECTS", "Sheet", "damage"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ecgseg.render.letters import STROKES
+from ecgseg.render.draw.letters import STROKES
 
 
 def written(text: str, x: float, y: float, size: float, rng: np.random.Generator) -> list[np.ndarray]:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from ecgseg.render.fields import Span, draw, multiply
-from ecgseg.render.paper import Sheet
+from ecgseg.render.sheet.paper import Sheet
 
 # Where a pixel's red, green and blue stripes have their middle, in pixels from its own.
 _STRIPES = ((-1 / 3, 0.0, 1 / 3), (1 / 3, 0.0, -1 / 3), (0.0, 0.0, 0.0))

@@ -4,9 +4,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from ecgseg.render.glyphs import as_one_line, face_of, glyph, letter_box, plain
-from ecgseg.render.primitives import Text
-from ecgseg.render.strokes import polygon_cover
+from ecgseg.render.draw.glyphs import as_one_line, face_of, glyph, letter_box, plain
+from ecgseg.render.draw.strokes import polygon_cover
+from ecgseg.render.printed.primitives import Text
 
 _LETTER_EM = 1.4  # no letter of any font is wider, not even the widest made wider
 _RISE_EM = 1.3  # nor higher above its baseline or deeper below it

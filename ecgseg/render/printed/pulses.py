@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 
 from ecgseg.layout import LIMB_LEADS
-from ecgseg.render.placing import MARGIN, Box, Frame
-from ecgseg.render.primitives import Pulse, Scene, Text
-from ecgseg.render.style import Style
+from ecgseg.render.printed.placing import MARGIN, Box, Frame
+from ecgseg.render.printed.primitives import Pulse, Scene, Text
+from ecgseg.render.printed.style import Style
 
 _SETTLE = (0.0, 0.2, 0.45, 0.75, 1.1, 1.6, 2.3, 3.2, 5.0)  # time constants at which a rounded flank has a point
 

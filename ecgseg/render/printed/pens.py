@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ecgseg.render.emblems import INKS
-from ecgseg.render.handwriting import scrawl, softened, written
-from ecgseg.render.placing import Box
-from ecgseg.render.primitives import Area, Line, Scene, Trace
-from ecgseg.render.wording import Facts, one
+from ecgseg.render.printed.emblems import INKS
+from ecgseg.render.printed.handwriting import scrawl, softened, written
+from ecgseg.render.printed.placing import Box
+from ecgseg.render.printed.primitives import Area, Line, Scene, Trace
+from ecgseg.render.printed.wording import Facts, one
 
 _INK_ODDS = ("blue", "blue", "blue", "blue", "black", "black", "black", "red", "red", "green", "grey", "violet")
 _NOTES = ("AF", "AF?", "SR", "NSR", "ok", "OK", "N", "LVH", "LBBB", "RBBB", "ST?", "ST elev.", "old MI", "T inv", "PVC")

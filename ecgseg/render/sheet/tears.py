@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from ecgseg.render.fields import Span, draw, draw_count, paper_color
-from ecgseg.render.paper import Layer, Sheet, ragged
+from ecgseg.render.sheet.paper import Layer, Sheet, ragged
 
 # Distances between punched holes and their diameter, mm: ISO 838 (two, four), North American three.
 _PUNCHES = ((6.0, (-40, 40)), (6.0, (-120, -40, 40, 120)), (8.0, (-108, 0, 108)))

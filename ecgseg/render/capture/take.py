@@ -6,7 +6,7 @@ None of them moves ink: kernels are symmetric and resampling is centred.
 import albumentations
 import numpy as np
 
-from ecgseg.render import copies, light, optics, sensor
+from ecgseg.render.capture import copies, light, optics, sensor
 
 # name → f(image (H, W, 3) uint8 RGB, rng, **ranges) → image of the same size
 EFFECTS = light.EFFECTS | optics.EFFECTS | copies.EFFECTS | sensor.EFFECTS

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgseg.layout import Layout
-from ecgseg.render.style import Style
+from ecgseg.render.printed.style import Style
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in mm
 

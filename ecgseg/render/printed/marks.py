@@ -3,9 +3,9 @@
 import numpy as np
 
 from ecgseg.layout import Strip
-from ecgseg.render.placing import MARGIN, Box, Frame
-from ecgseg.render.primitives import Line, Scene, Text, Trace
-from ecgseg.render.style import Style, pick
+from ecgseg.render.printed.placing import MARGIN, Box, Frame
+from ecgseg.render.printed.primitives import Line, Scene, Text, Trace
+from ecgseg.render.printed.style import Style, pick
 
 LETTER = 0.62  # usual width of a letter relative to the font size
 _ROMAN = {"I": "1", "II": "2", "III": "3"}

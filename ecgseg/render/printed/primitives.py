@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ecgseg.layout import Layout, Strip
-from ecgseg.render.style import Style
+from ecgseg.render.printed.style import Style
 
 
 @dataclass

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from ecgseg.render import heights
-from ecgseg.render.camera import Camera
-from ecgseg.render.geometry import EFFECTS, draw_geometry
-from ecgseg.render.inversion import invert, sampled
-from ecgseg.render.surface import Bend, Relief, Surface
+from ecgseg.render.geometry import heights
+from ecgseg.render.geometry.camera import Camera
+from ecgseg.render.geometry.effects import EFFECTS, draw_geometry
+from ecgseg.render.geometry.inversion import invert, sampled
+from ecgseg.render.geometry.surface import Bend, Relief, Surface
 
 __all__ = ["EFFECTS", "Warp", "sample_warp"]
 

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from ecgseg.render.style import Style
+from ecgseg.render.printed.style import Style
 
 
 def style_seed(style: Style) -> int:
