@@ -87,6 +87,24 @@ def test_a_page_becomes_a_recording_in_mv_and_seconds(page):
     assert set(recording.quality) == set(LEADS)
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_page_is_read_as_if_it_were_upright(page, turns):
+    upright, turned = (stand_in().read(np.ascontiguousarray(np.rot90(page.image, k))) for k in (0, turns))
+    assert turned.recording.provenance["scale"]["turned_deg"] == (360 - 90 * turns) % 360
+    assert any("turned" in w for w in turned.recording.warnings)
+    assert upright.recording.provenance["scale"]["turned_deg"] == 0
+    a, b = upright.recording.lead("II"), turned.recording.lead("II")
+    both = np.isfinite(a) & np.isfinite(b)
+    assert both.mean() > 0.9 and np.corrcoef(a[both], b[both])[0, 1] > 0.98
+    # The overlay's way back to the picture: where the first strip begins.
+    firsts = [(r.flat, r.located.strips[0]) for r in (upright, turned)]
+    here, there = (flat.to_image(np.array([first.x0, first.baseline])) for flat, first in firsts)
+    h, w = page.image.shape[:2]
+    x, y = here
+    where = {1: (y, w - 1 - x), 2: (w - 1 - x, h - 1 - y), 3: (h - 1 - y, x)}[turns]
+    assert np.abs(there - where).max() < 4
+
+
 def test_speed_and_gain_scale_time_and_voltage(page):
     usual = stand_in()(page.image)
     half = stand_in(gain=5.0)(page.image)

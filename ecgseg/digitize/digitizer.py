@@ -16,9 +16,12 @@ from ecgseg.digitize.locate import Located, locate
 from ecgseg.digitize.options import OptionError, Options, load_options
 from ecgseg.digitize.read import read_image
 from ecgseg.digitize.verify import lead_quality, verify
-from ecgseg.errors import GridError
+from ecgseg.errors import GridError, LayoutError
 from ecgseg.recording import Recording
 
+AGREES = 0.8  # of leads with the laws between them: a page that lies upright, read in its layout, has more
+PLAINLY = 0.2  # better agreement that makes a turned page believed
+LIES = {1: "on its side (its top to the right)", 2: "upside down", 3: "on its side (its top to the left)"}
 FLAT_ENOUGH_MM = 0.06  # rms of a flat-bed scan's lines about one plane; more is bent paper or a tilted camera
 HOW = {
     "measured": "measured from the grid",
@@ -88,6 +91,42 @@ class Digitizer:
         flat = flat_page(pixels, opt.px_per_mm)
         grid = flat.grid
         clock.lap("flatten")
+        flat, located, traces, recording, agreement = self._upright(flat, clock)
+        recording.name = name
+        recording.quality = lead_quality(recording)
+        turned = [] if not flat.turns else [f"the page was {LIES[flat.turns]}; it was turned before it was read"]
+        recording.warnings = [*grid.warnings, *turned, *located.warnings, *recording.warnings, *verify(recording)]
+        clock.lap("assemble")
+        recording.provenance.update(self._provenance(pixels.shape, flat, located, agreement, seconds))
+        return Reading(recording, flat, located, traces)
+
+    def _upright(self, flat: FlatPage, clock: "_Clock") -> tuple:
+        """Read the page as it lies and, where its leads do not obey what they must, also turned.
+
+        Returns the flat page that was read, its strips, traces, recording and agreement. Upside down, or on its side,
+        a page's rows may still be found, but leads in the wrong places break Einthoven's and Goldberger's laws and
+        the rhythm strip repeats no short strip. Raises what reading the page as it lies raises if no turn helps.
+        """
+        read, refused = [], None
+        try:
+            read.append(self._read_flat(flat, clock))
+        except LayoutError as error:
+            refused = error
+        if not read or read[0][-1] < AGREES:
+            for turns in (1, 3) if refused else (2,):
+                try:
+                    read.append(self._read_flat(flat.turned(turns), clock))
+                except LayoutError:
+                    continue
+        if not read:
+            raise refused
+        best = max(read, key=lambda r: r[-1])
+        # A page is read as it lies unless another way is plainly better.
+        return best if refused or best[-1] > read[0][-1] + PLAINLY else read[0]
+
+    def _read_flat(self, flat: FlatPage, clock: "_Clock") -> tuple:
+        """Return the flat page, its strips, traces and recording, and how the recording agrees with its layout."""
+        opt = self.options
         mask = trace_mask(self.net, flat.image, self.device)
         clock.lap("mask")
         located = locate(mask, FLAT_PX_PER_MM, speed=opt.speed, layout=opt.layout)
@@ -103,13 +142,9 @@ class Digitizer:
             fs=opt.fs,
             seconds=located.layout.seconds,
         )
-        recording.name = name
-        recording.quality = lead_quality(recording)
         agreement, _ = verify_layout(recording, located.layout)  # verify says it in words
-        recording.warnings = [*grid.warnings, *located.warnings, *recording.warnings, *verify(recording)]
         clock.lap("assemble")
-        recording.provenance.update(self._provenance(pixels.shape, grid, located, agreement, seconds))
-        return Reading(recording, flat, located, traces)
+        return flat, located, traces, recording, agreement
 
     def _trace(self, flat: FlatPage, located: Located):
         if self.options.method == "classic":
@@ -120,8 +155,8 @@ class Digitizer:
 
         return trace_strips(self.net, flat.image, located.strips)
 
-    def _provenance(self, shape, grid, located: Located, agreement: float, seconds: dict) -> dict:
-        opt = self.options
+    def _provenance(self, shape, flat: FlatPage, located: Located, agreement: float, seconds: dict) -> dict:
+        opt, grid = self.options, flat.grid
         return {
             "software": "ecgseg",
             "versions": versions(),
@@ -134,6 +169,7 @@ class Digitizer:
                 "px_per_mm_x": float(grid.px_per_mm_x),
                 "px_per_mm_y": float(grid.px_per_mm_y),
                 "angle_deg": float(grid.angle_deg),
+                "turned_deg": 90 * flat.turns,
                 "confidence": float(grid.confidence),
                 "residual_mm": float(grid.residual_mm) if np.isfinite(grid.residual_mm) else None,
             },
@@ -175,14 +211,14 @@ def flat_page(pixels: np.ndarray, px_per_mm: float | None) -> FlatPage:
 
 
 class _Clock:
-    """Writes the seconds since the last lap under each step's name."""
+    """Adds the seconds since the last lap to what is under each step's name."""
 
     def __init__(self, laps: dict[str, float]):
         self.laps, self.last = laps, perf_counter()
 
     def lap(self, step: str) -> None:
         now = perf_counter()
-        self.laps[step], self.last = now - self.last, now
+        self.laps[step], self.last = self.laps.get(step, 0.0) + now - self.last, now
 
 
 def versions() -> dict[str, str]:

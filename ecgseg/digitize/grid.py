@@ -63,6 +63,7 @@ class FlatPage:
 
     Where the page was bent, `lattice` (h, w, 2) holds the original px of the centres of the flat page's cells of
     LATTICE_STEP px, with one cell more all around, and `matrix` is only the nearest affine map.
+    `turns`: by how many quarter turns anticlockwise `image` was turned after it was resampled.
     """
 
     image: np.ndarray
@@ -71,12 +72,18 @@ class FlatPage:
     grid: Grid
     provenance: dict = field(default_factory=dict)
     lattice: np.ndarray | None = None
+    turns: int = 0
+
+    def turned(self, turns: int) -> "FlatPage":
+        """Return the page turned anticlockwise by quarter turns: what lay on its side stands upright."""
+        image = np.ascontiguousarray(np.rot90(self.image, turns))
+        return replace(self, image=image, turns=(self.turns + turns) % 4)
 
     def to_image(self, pixels: np.ndarray) -> np.ndarray:
         """Map points (…, 2) in flat pixels to pixels of the original image."""
+        pixels = self._unturned(np.asarray(pixels, np.float64))
         if self.lattice is None:
             return _apply(self.matrix, pixels)
-        pixels = np.asarray(pixels, np.float64)
         h, w = self.lattice.shape[:2]
         cell = (pixels + 0.5) / LATTICE_STEP + 0.5
         at = np.clip(np.floor(cell).astype(int), 0, [w - 2, h - 2])
@@ -85,6 +92,13 @@ class FlatPage:
         top = self.lattice[y, x] * (1 - fx) + self.lattice[y, x + 1] * fx
         low = self.lattice[y + 1, x] * (1 - fx) + self.lattice[y + 1, x + 1] * fx
         return top * (1 - fy) + low * fy
+
+    def _unturned(self, pixels: np.ndarray) -> np.ndarray:
+        """Map points (…, 2) of the turned image to where they were before."""
+        x, y = pixels[..., 0], pixels[..., 1]
+        right, bottom = self.image.shape[1] - 1, self.image.shape[0] - 1
+        places = ((x, y), (bottom - y, x), (right - x, bottom - y), (y, right - x))
+        return np.stack(places[self.turns], axis=-1)
 
 
 def _apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
