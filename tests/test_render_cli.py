@@ -44,6 +44,14 @@ def test_the_truth_file_is_what_evaluation_reads(tmp_path):
     assert next(p for p in leads if p.lead == "II").t1 == pytest.approx(10, abs=0.1)
 
 
+def test_strips_of_a_row_may_begin_together(tmp_path):
+    for timing, start in (("consecutive", 7.5), ("simultaneous", 0.0)):
+        assert run("s0462_re", "-o", tmp_path / f"{timing}.png", f"timing={timing}", *SMALL) == 0
+        _, leads = read_truth(tmp_path / f"{timing}.npz")
+        v4 = next(p for p in leads if p.lead == "V4")
+        assert v4.t0 == pytest.approx(start, abs=0.01) and v4.t1 - v4.t0 == pytest.approx(2.5, abs=0.1)
+
+
 def test_same_seed_same_bytes_other_seed_other_page(tmp_path):
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         assert run("simulated", "-o", tmp_path / f"{name}.png", "noise=mixed", f"seed={seed}", *SMALL) == 0
@@ -89,6 +97,7 @@ def test_nothing_is_overwritten_unasked(tmp_path, capsys):
         (["s0462_re", "colour=red"], "colour"),
         (["s0462_re", "speed=0"], "speed=0"),
         (["simulated:sneeze"], "sneeze"),
+        (["s0462_re", "timing=odd"], "odd"),
         (["ptb"], "folder"),
         (["noise=scan"], "no recording"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgseg.errors import EcgsegError
-from ecgseg.layout import layout_names
+from ecgseg.layout import TIMINGS, layout_names, load_layout, with_timing
 from ecgseg.overrides import UsageError, read_options, split_arguments
 
 DESCRIPTION = """Draw pages of paper ECGs with their truth.
@@ -78,6 +78,8 @@ def check_options(options: dict) -> None:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
             raise UsageError(f"{key}={value}: give a number above 0")
+    if options["timing"] not in (None, *TIMINGS):
+        raise UsageError(f"timing={options['timing']}: choose {' or '.join(TIMINGS)}")
     for key in ("pages", "seed"):
         if not isinstance(options[key], int) or options[key] < 0:
             raise UsageError(f"{key}={options[key]}: give a whole number, 0 or more")
@@ -98,9 +100,12 @@ def draw(recording, options: dict, number: int):
 
     rng = np.random.default_rng([int(options["seed"]), number])
     layouts = matching_layouts(str(options["layout"]))
+    layout = load_layout(layouts[rng.integers(len(layouts))])
+    if options["timing"]:
+        layout = with_timing(layout, options["timing"])
     return render_page(
         recording,
-        layouts[rng.integers(len(layouts))],
+        layout,
         str(options["noise"]),
         rng,
         px_per_mm=options["dpi"] / 25.4 if options["dpi"] else None,

@@ -6,6 +6,7 @@ import numpy as np
 
 from ecgseg.layout import Layout, Strip
 from ecgseg.recording import Recording
+from ecgseg.render.printed.furniture import add_furniture
 from ecgseg.render.printed.marks import add_caption, add_frame, add_names, add_separators, name_width
 from ecgseg.render.printed.placing import ABOVE, BELOW, MARGIN, Box, Frame, place_rows
 from ecgseg.render.printed.primitives import Area, Line, Pulse, Scene, Text, Trace
@@ -68,8 +69,6 @@ def build_scene(
     Raises ValueError if there is nothing to print.
     """
     # Furniture and texts are drawn with this module's primitives, so they can only be imported once it is there.
-    from ecgseg.render.printed.furniture import add_furniture
-
     pulse = draw_form(style, speed, rng)
     before = pulse.reach if style.pulse in ("left", "both") else 0.0
     after = pulse.reach if style.pulse in ("right", "both") else 0.0
