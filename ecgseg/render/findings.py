@@ -21,7 +21,7 @@ def true_findings(scene: Scene, px_per_mm: float, origin: tuple[float, float] = 
     strips = sorted(scene.traces, key=lambda t: (t.strip.row, t.x0))
     return Findings(
         names=[
-            LeadName(*box(text_box(t)), lead=t.lead, sign=-1 if t.text.lstrip().startswith(("-", "−", "–")) else 1)
+            LeadName(*box(text_box(t)), lead=t.lead, sign=-1 if "-" in t.text else 1)
             for t in scene.texts
             if t.role == "lead"
         ],
