@@ -33,13 +33,13 @@ def main(argv: list[str] | None = None) -> int:
     from ecgseg.digitize.locate import LocatedStrip
     from ecgseg.digitize.trace import trace_strips
     from ecgseg.nets.stripnet import StripNet
-    from ecgseg.nets.weights import DEFAULT, load_net
+    from ecgseg.nets.weights import DEFAULTS, load_net
     from ecgseg.ptb import load_records
     from ecgseg.render.page import render_page
 
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     # Untrained weights take the same time.
-    net = load_net(device=device)[0] if DEFAULT.is_file() else StripNet().to(device).eval()
+    net = load_net(device=device)[0] if DEFAULTS["strip"].is_file() else StripNet().to(device).eval()
     page = render_page(load_records(None, "val")[0], "3x4_1r", "light", 0, px_per_mm=8.0)
     strips = []
     for strip, points, baseline in zip(page.strips, page.points, page.baselines, strict=True):

@@ -1,5 +1,6 @@
 """Crops rendered on the fly: the same index of the same epoch is the same crop, whoever renders it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import cv2
@@ -26,7 +27,8 @@ class Mix:
     gains: dict[float, float] = field(default_factory=lambda: {10.0: 1.0})
 
 
-def _choose(rng: np.random.Generator, odds: dict):
+def choose_odds(rng: np.random.Generator, odds: dict):
+    """Draw a key of `odds`, each as often as its value says."""
     weights = np.array(list(odds.values()), float)
     return list(odds)[rng.choice(len(odds), p=weights / weights.sum())]
 
@@ -50,12 +52,12 @@ class CropDataset(Dataset):
         centred = bool(rng.random() < 0.8)
         crop = render_crop(
             self.recordings[rng.integers(len(self.recordings))],
-            self.layouts[_choose(rng, self.mix.layouts)],
-            self.noise[_choose(rng, self.mix.noise)],
+            self.layouts[choose_odds(rng, self.mix.layouts)],
+            self.noise[choose_odds(rng, self.mix.noise)],
             rng,
             self.size,
-            speed=float(_choose(rng, self.mix.speeds)),
-            gain=float(_choose(rng, self.mix.gains)),
+            speed=float(choose_odds(rng, self.mix.speeds)),
+            gain=float(choose_odds(rng, self.mix.gains)),
             centred=centred,
         )
         return {
@@ -96,14 +98,19 @@ def _single_threaded(_: int) -> None:
     torch.set_num_threads(1)
 
 
-class CropData(LightningDataModule):
-    """Training and validation loaders over recordings split by patient."""
+class RenderedData(LightningDataModule):
+    """Training and validation loaders over recordings split by patient.
+
+    `dataset(recordings, mix, size, seed, length)` makes the pictures: CropDataset with a CropSize, or PageTileDataset
+    with Tiles.
+    """
 
     def __init__(
         self,
+        dataset: Callable[..., Dataset],
         mix: Mix,
         val_mix: Mix,
-        size: CropSize,
+        size,
         root: str | None = None,
         extra: tuple[str, ...] = (),
         batch_size: int = 8,
@@ -114,7 +121,8 @@ class CropData(LightningDataModule):
         simulated: int = 0,
     ):
         super().__init__()
-        self.mix, self.val_mix, self.size, self.root, self.extra = mix, val_mix, size, root, extra
+        self.dataset, self.mix, self.val_mix, self.size = dataset, mix, val_mix, size
+        self.root, self.extra = root, extra
         self.batch_size, self.steps_per_epoch, self.val_crops = batch_size, steps_per_epoch, val_crops
         self.seed, self.workers, self.simulated = seed, workers, simulated
 
@@ -124,10 +132,11 @@ class CropData(LightningDataModule):
             recordings += load_folder(folder)
         recordings += simulated_recordings(self.simulated, self.seed)
         length = self.batch_size * self.steps_per_epoch
-        self.train_set = CropDataset(recordings, self.mix, self.size, self.seed, length)
+        self.train_set = self.dataset(recordings, self.mix, self.size, self.seed, length)
         # Far from every training index, so that the fixed validation set shares no random stream with it.
         val_seed = self.seed + 1_000_003
-        self.val_set = CropDataset(load_records(self.root, "val"), self.val_mix, self.size, val_seed, self.val_crops)
+        recordings = load_records(self.root, "val")
+        self.val_set = self.dataset(recordings, self.val_mix, self.size, val_seed, self.val_crops)
 
     def _loader(self, dataset: Dataset, sampler: Sampler | None) -> DataLoader:
         return DataLoader(

@@ -11,29 +11,39 @@ from lightning.pytorch.loggers import CSVLogger
 from omegaconf import DictConfig, OmegaConf
 
 from ecgseg.layout import load_layout
-from ecgseg.nets.data import CropData, Mix
-from ecgseg.nets.stripnet import STRIDE, StripNet
+from ecgseg.nets.data import CropDataset, Mix, RenderedData
+from ecgseg.nets.pagedata import PageTileDataset, Tiles
+from ecgseg.nets.pagenet import PAGE_STRIDE
+from ecgseg.nets.pagesystem import PageSystem
+from ecgseg.nets.stripnet import STRIDE
 from ecgseg.nets.system import StripSystem
-from ecgseg.nets.weights import load_net, save_net
+from ecgseg.nets.weights import build_net, load_net, save_net
 from ecgseg.render.crops import CropSize
 from ecgseg.render.levels import load_noise
 
 _NET_KEYS = ("encoder", "decoder_channels")
 
 
-_POSITIVE = ("data.height", "data.width", "data.batch_size", "data.steps_per_epoch", "data.val_crops",
-             "model.lr", "model.total_steps", "model.decay_steps", "model.sigma_px")  # fmt: skip
+_POSITIVE = ("data.batch_size", "data.steps_per_epoch", "data.val_crops",
+             "model.lr", "model.total_steps", "model.decay_steps")  # fmt: skip
+_TASKS = {"strip": "data=crops", "page": "data=pages"}
+_MONITORED = {"strip": "val/snr_db", "page": "val/names"}
 
 
 def check_config(cfg: DictConfig) -> None:
     """Raise ValueError naming the first key whose value cannot work, and what can; nothing has been started yet."""
-    for key in _POSITIVE:
+    task = cfg.model.task
+    if cfg.data.task != task:
+        raise ValueError(f"model={cfg.model.task} learns from other pictures than {cfg.data.task}: {_TASKS[task]}")
+    own = ("data.height", "data.width", "model.sigma_px") if task == "strip" else ("data.side", "data.per_page")
+    for key in (*_POSITIVE, *own):
         value = OmegaConf.select(cfg, key)
         if not isinstance(value, int | float) or value <= 0:
             raise ValueError(f"{key}={value}: expected a number above 0")
-    for key in ("height", "width"):
-        if cfg.data[key] % STRIDE:
-            raise ValueError(f"data.{key}={cfg.data[key]}: it must be a multiple of {STRIDE}")
+    stride = STRIDE if task == "strip" else PAGE_STRIDE
+    for key in ("height", "width") if task == "strip" else ("side",):
+        if cfg.data[key] % stride:
+            raise ValueError(f"data.{key}={cfg.data[key]}: it must be a multiple of {stride}")
     encoder, choices = cfg.model.encoder, smp.encoders.get_encoder_names()
     if encoder not in choices and not encoder.startswith("tu-"):
         raise ValueError(f"model.encoder={encoder}: choose tu-<a timm model> or one of {', '.join(choices)}")
@@ -52,7 +62,7 @@ def check_config(cfg: DictConfig) -> None:
             raise ValueError(f"{key}={value}: there is no such file")
 
 
-def build_data(cfg: DictConfig) -> CropData:
+def build_data(cfg: DictConfig) -> RenderedData:
     """Return the data module of a config."""
     data = cfg.data
     level = (cfg.get("noise") or {}).get("name")
@@ -60,10 +70,15 @@ def build_data(cfg: DictConfig) -> CropData:
     common = dict(layouts=plain["layouts"], speeds=plain["speeds"], gains=plain["gains"])
     mix = Mix(noise={level: 1} if level else plain["noise"], **common)
     val_mix = Mix(noise={level: 1} if level else plain["val_noise"], **common)
-    return CropData(
+    if cfg.model.task == "page":
+        dataset, size = PageTileDataset, Tiles(data.side, data.per_page, data.turned, data.mirrored, data.rescaled)
+    else:
+        dataset, size = CropDataset, CropSize(data.height, data.width)
+    return RenderedData(
+        dataset,
         mix,
         val_mix,
-        CropSize(data.height, data.width),
+        size,
         root=data.root,
         extra=tuple(data.extra),
         batch_size=data.batch_size,
@@ -75,12 +90,14 @@ def build_data(cfg: DictConfig) -> CropData:
     )
 
 
-def build_system(cfg: DictConfig) -> StripSystem:
+def build_system(cfg: DictConfig) -> StripSystem | PageSystem:
     """Return the training system, from given weights where `init_weights` names some."""
     model = OmegaConf.to_container(cfg.model, resolve=True)
+    task = model.pop("task")
     shape = {k: model.pop(k) for k in _NET_KEYS}
-    net = load_net(cfg.init_weights)[0].train() if cfg.init_weights else StripNet(**shape)
-    return StripSystem(net.to(memory_format=torch.channels_last), **model)
+    net = load_net(cfg.init_weights, kind=task)[0].train() if cfg.init_weights else build_net(task, shape)
+    system = PageSystem if task == "page" else StripSystem
+    return system(net.to(memory_format=torch.channels_last), **model)
 
 
 def build_trainer(cfg: DictConfig, folder: Path) -> lightning.Trainer:
@@ -88,7 +105,7 @@ def build_trainer(cfg: DictConfig, folder: Path) -> lightning.Trainer:
     options = OmegaConf.to_container(cfg.trainer, resolve=True)
     if options["precision"] == "auto":
         options["precision"] = "bf16-mixed" if torch.cuda.is_available() else "32-true"
-    best = ModelCheckpoint(folder, "best-{step}", monitor="val/snr_db", mode="max")
+    best = ModelCheckpoint(folder, "best-{step}", monitor=_MONITORED[cfg.model.task], mode="max")
     last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     return lightning.Trainer(
         logger=CSVLogger(folder, "log"),

@@ -24,6 +24,16 @@ def warm_stable_decay(step: int, warmup: int, total: int, decay: int) -> float:
     return rise * (1.0 if left >= 1 else 1 - math.sqrt(1 - max(0.0, left)))
 
 
+def warm_stable_optimizer(system: lightning.LightningModule) -> dict:
+    """Return AdamW with the schedule of `warm_stable_decay`, as the system's hyperparameters say."""
+    hp = system.hparams
+    optimizer = torch.optim.AdamW(system.parameters(), lr=hp.lr, weight_decay=hp.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda s: warm_stable_decay(s, hp.warmup_steps, hp.total_steps, hp.decay_steps)
+    )
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
 class StripSystem(lightning.LightningModule):
     """Trains a StripNet; every option is explained in configs/model."""
 
@@ -66,6 +76,7 @@ class StripSystem(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["net_config"] = self.net.config
+        checkpoint["net"] = "strip"
 
     def on_validation_epoch_start(self) -> None:
         self.rows: list[dict] = []
@@ -114,12 +125,7 @@ class StripSystem(lightning.LightningModule):
             cv2.imwrite(str(folder / f"step-{self.global_step:06d}.png"), picture[..., ::-1])
 
     def configure_optimizers(self) -> dict:
-        hp = self.hparams
-        optimizer = torch.optim.AdamW(self.parameters(), lr=hp.lr, weight_decay=hp.weight_decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda s: warm_stable_decay(s, hp.warmup_steps, hp.total_steps, hp.decay_steps)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return warm_stable_optimizer(self)
 
 
 def sample_image(image: np.ndarray, y: np.ndarray, truth: np.ndarray) -> np.ndarray:

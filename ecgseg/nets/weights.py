@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from ecgseg.errors import WeightsError
 from ecgseg.paths import WEIGHTS
 
-DEFAULT = WEIGHTS / "stripnet.safetensors"
+DEFAULTS = {"strip": WEIGHTS / "stripnet.safetensors", "page": WEIGHTS / "pagenet.safetensors"}
 
 
 def sha256(path: Path) -> str:
@@ -33,15 +33,24 @@ def save_net(net: torch.nn.Module, path: Path | str, info: dict | None = None) -
     return digest
 
 
-def load_net(path: Path | str | None = None, device: str = "cpu") -> tuple[torch.nn.Module, dict]:
-    """Load a StripNet in evaluation mode; returns it and {sha256, file, config, info}.
+def build_net(kind: str, config: dict) -> torch.nn.Module:
+    """Return a new network, `strip` or `page`, of the shape that `config` tells."""
+    if kind == "page":
+        from ecgseg.nets.pagenet import PageNet
+
+        return PageNet(**config)
+    from ecgseg.nets.stripnet import StripNet
+
+    return StripNet(**config)
+
+
+def load_net(path: Path | str | None = None, device: str = "cpu", kind: str = "strip") -> tuple[torch.nn.Module, dict]:
+    """Load a StripNet, or with kind `page` a PageNet, in evaluation mode; returns it and {sha256, file, config, info}.
 
     path None loads the shipped weights. A <path>.sha256 beside the file is checked. Only safetensors files
     are read: nothing in a weights file is ever executed. Raises WeightsError.
     """
-    from ecgseg.nets.stripnet import StripNet
-
-    path = DEFAULT if path in (None, "default") else Path(path)
+    path = DEFAULTS[kind] if path in (None, "default") else Path(path)
     if not path.is_file():
         raise WeightsError(f"no weights at {path}: give a .safetensors file, or train one with train.py export=…")
     if path.suffix != ".safetensors":
@@ -55,10 +64,10 @@ def load_net(path: Path | str | None = None, device: str = "cpu") -> tuple[torch
             metadata = file.metadata() or {}
             state = {k: file.get_tensor(k) for k in file.keys()}
         config = json.loads(metadata["config"])
-        net = StripNet(**config)
+        net = build_net(kind, config)
         net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise WeightsError(f"{path.name} holds no ecgseg network: {error}") from error
+        raise WeightsError(f"{path.name} holds no ecgseg {kind} network: {error}") from error
     net = net.to(device=device, memory_format=torch.channels_last).eval()
     return net, {"file": path.name, "sha256": digest, "config": config, "info": json.loads(metadata["info"])}
 
@@ -68,10 +77,8 @@ def export_checkpoint(checkpoint: Path | str, path: Path | str) -> str:
 
     The checkpoint is read with torch's restricted unpickler, which builds tensors and plain containers only.
     """
-    from ecgseg.nets.stripnet import StripNet
-
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    net = StripNet(**state["net_config"])
+    net = build_net(state.get("net", "strip"), state["net_config"])
     prefix = "net."
     net.load_state_dict({k[len(prefix) :]: v for k, v in state["state_dict"].items() if k.startswith(prefix)})
     return save_net(net, path, {"steps": state["global_step"]})
