@@ -1,23 +1,34 @@
-"""Locate the strips of a flat page: rows of ink, the layout they fit, and each lead's place in it."""
+"""Locate the strips of a flat page: its rows, the layout that rows and lead names fit, and each lead's place in it."""
 
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 
 import numpy as np
 
-from ecgseg.digitize.rows import BAND, Row, find_rows, ink_mask
+from ecgseg.digitize.echoes import Echoes
+from ecgseg.digitize.findings import Findings
+from ecgseg.digitize.fit import Evidence, Fit, Placement, fit_layout, rhythm_prior, start_votes, strip_windows
+from ecgseg.digitize.leadnames import Names, name_offsets, page_names
+from ecgseg.digitize.records import left_of, side_by_side, with_second
+from ecgseg.digitize.remarks import remarks, too_few_rows, unnamed_remark
+from ecgseg.digitize.rows import Row, find_rows, row_pitch, with_missed_rows
+from ecgseg.digitize.starts import own_starts, refined_start
+from ecgseg.digitize.unnamed import fit_unnamed, named_by_print, usual_seconds
 from ecgseg.errors import LayoutError
-from ecgseg.layout import Layout, layout_names, load_layout
+from ecgseg.layout import LEADS, Layout, layout_names, load_layout, with_rhythm
 
-MIN_SCORE = 0.2  # below this the page looks like none of the layouts
-NO_REPEATS = 0.4  # the evidence of a page without a repeated lead, between agreement and disagreement
-SHIFT_MM = 7.5  # a row this far off is shifted; less may be a 5 mm calibration pulse or a faint beginning
+TEMPER = 0.6  # the evidence's parts are not independent: log likelihoods count this much
+MIN_SHARE = 0.6  # of the posterior: below this a page is left unnamed
+RHYTHM_SURE = 0.7  # below this a rhythm strip is left unnamed
+MIN_FOUND = 0.6  # of a forced layout's rows
+PLAUSIBLE = -3.5  # nats per row of the layout: less, and the page does not look like it
+WITHIN = 15.0  # nats from the best in which a fit is looked at more closely
+UNNAMED_CONFIDENCE = 0.2
 
 
 @dataclass(frozen=True)
 class LocatedStrip:
     """A strip on the flat page: x0, x1 (px) are its seconds t0, t1; `baseline` is its usual y (px); `sign` is −1 where
-    it is printed upside down."""
+    it is printed upside down. `lead` is R2S3, row 2 strip 3, on a page whose leads are not known."""
 
     lead: str
     row: int
@@ -32,260 +43,261 @@ class LocatedStrip:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A layout that the rows may follow, its score 0..1, and the rows (from the top) that it uses."""
+    """A layout that the page may follow, its probability among the candidates, the rows (mm; None: not found) that it
+    uses, and the parts of its log likelihood in nats."""
 
     layout: Layout
     score: float
-    rows: tuple[Row, ...]
+    rows: tuple[Row | None, ...]
     parts: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Located:
-    """The strips of a page, the layout they follow, and the layouts that were considered, best first."""
+    """The strips of a page, the layout they follow, and the layouts that were considered, best first.
 
-    layout: Layout
+    `layout` is None and `named` False where the leads are not known: the strips are then called R1, R2S1, …; so is a
+    single rhythm strip (R4) where only its lead is not known. `seconds` is the length of the rows either way. `confidence` is the probability that layout and all names are
+    right. To compare ways to read one page: `score` in nats, and how many printed names agree with the layout and
+    how many contradict it.
+    """
+
+    layout: Layout | None
     strips: list[LocatedStrip]
     confidence: float
     warnings: list[str] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
+    named: bool = True
+    seconds: float = 10.0
+    speed: float = 25.0
+    score: float = 0.0
+    names_agreeing: int = 0
+    names_contradicting: int = 0
 
 
-def locate(mask: np.ndarray, px_per_mm: float, speed: float = 25.0, layout: str | Layout | None = None) -> Located:
-    """Find the strips of a page in the probability (H, W) that a pixel is trace ink.
+def locate(
+    findings: Findings,
+    px_per_mm: float,
+    speed: float = 25.0,
+    layout: str | Layout | None = None,
+    trace: np.ndarray | None = None,
+    speeds: tuple[float, ...] | None = None,
+) -> Located:
+    """Find the strips of a page in what was found on it.
 
-    `px_per_mm` is the flat page's scale, `speed` the paper speed in mm/s, `layout` a name that is known
-    to be right. `confidence` is how well the rows' geometry fits, times the best layout's share among the
-    plausible ones, less where a repeated lead does not repeat.
-    Raises LayoutError if no layout, or not the given one, fits the rows found.
+    findings are in px of the flat page, `px_per_mm` its scale, `speed` the paper speed in mm/s; with `speeds` the best
+    of these is taken instead. `layout` names the layout where it is known. `trace` (h, w) is the probability of trace
+    ink at half the flat page's scale: it makes the start exact, names rhythm strips and tests the leads' laws.
+    Raises LayoutError if there are no rows of trace, or not those of the given layout.
     """
-    ink = ink_mask(mask, px_per_mm)
-    rows = find_rows(ink, px_per_mm)
-    if layout is None:
-        tried = [load_layout(name) for name in layout_names("geometry")]  # names are not read yet
+    rows = find_rows(findings, px_per_mm)
+    names = page_names(findings.names, px_per_mm)
+    size = (None, None) if trace is None else (2 * trace.shape[1] / px_per_mm, 2 * trace.shape[0] / px_per_mm)
+    forced = None if layout is None else layout if isinstance(layout, Layout) else load_layout(layout)
+    if not rows:
+        raise LayoutError(
+            "no row of trace found on the page: expected rows of an ECG at least 12 mm long; check that the picture "
+            "shows a whole page and give its scale with digitize.px_per_mm=…"
+        )
+    beside = side_by_side(rows, names)
+    if beside is not None:
+        rows, names = left_of(rows, names, beside)
+    tried = [forced] if forced else [load_layout(name) for name in layout_names()]
+    echoes = None if trace is None else Echoes(trace, px_per_mm)
+    fits = _fits(rows, names, size, speeds or (speed,), tried, unnamed=forced is None)
+    fits = _listened(fits, echoes)
+    if forced:
+        best, share = fits[0], 1.0
+        if best.found_rows < MIN_FOUND * forced.n_rows:
+            raise LayoutError(too_few_rows(rows, forced, best.evidence.speed))
     else:
-        tried = [layout if isinstance(layout, Layout) else load_layout(layout)]
-    fits = [fit_layout(rows, one, px_per_mm, speed) for one in tried]
-    # A layout the user names is held to having enough rows, not to looking usual.
-    fits = [f for f in fits if f is not None and (layout is not None or f.score >= MIN_SCORE)]
-    if not fits:
-        raise LayoutError(_explain(rows, tried, px_per_mm, speed, forced=layout is not None))
-    fits = sorted((weigh(f, ink, px_per_mm, speed) for f in fits), key=lambda f: -f.score)
-    best = fits[0]
-    strips, warnings = place(best, ink, px_per_mm, speed)
-    if len(rows) > best.layout.n_rows:
-        warnings.append(
-            f"{len(rows)} rows of ink found, {best.layout.n_rows} used as layout {best.layout.name}: "
-            "check that no row of leads was taken for text"
-        )
-    share = best.score / sum(f.score for f in fits)
-    if share < 0.6:
-        warnings.append(
-            f"layout {best.layout.name} is only slightly more likely than {fits[1].layout.name}: "
-            "give the layout if you know it"
-        )
-    geometry = best.parts["rows"] * best.parts["pitch"] * best.parts["length"]
-    confidence = geometry * share * min(1.0, best.parts["repeats"] / NO_REPEATS)
-    return Located(best.layout, strips, confidence, warnings, fits)
+        best, share = _decide(fits)
+    fit, sure, said = _with_rhythm_names(best, echoes)
+    if beside is not None:
+        said.append("there are two records side by side on the page: the left one is read, the other left out")
+    if fit.layout.name == "unnamed":
+        said.append(unnamed_remark(fit, _rivals(fits)))
+    return _located(fit, share * sure, fits, said, echoes, px_per_mm, forced is not None)
 
 
-def fit_layout(rows: list[Row], layout: Layout, px_per_mm: float, speed: float) -> Candidate | None:
-    """Score how the geometry of `rows` agrees with `layout`: rows left over, pitch, and trace length.
+def _fits(rows, names: Names, size, speeds, tried: list[Layout], unnamed: bool) -> list[Fit]:
+    """Return the best fit of each layout, and of a page of no layout, over speeds, starts and places of names."""
+    best: dict[str, Fit] = {}
+    for evidence in _evidences(rows, names, size, speeds):
+        places: dict[tuple[int, float], list[Placement]] = {}
 
-    Returns None if there are fewer rows than the layout has.
-    """
-    n, nominal = layout.n_rows, layout.seconds * speed * px_per_mm
-    if len(rows) < n:
-        return None
-    # Text that looks like a row is the exception: a dozen spare rows are more than will ever be needed.
-    strong = sorted(sorted(rows, key=lambda r: -_weight(r))[:14], key=lambda r: r.baseline)
-    total = sum(_weight(r) for r in rows)
-    full = max(_weight(r) for r in rows)
-    best = None
-    for chosen in combinations(strong, n):
-        left = (total - sum(_weight(r) for r in chosen)) / full
-        ratio = float(np.median([r.x1 - r.x0 for r in chosen])) / nominal
-        parts = {
-            "rows": float(np.exp(-2 * left)),
-            "pitch": _pitch_score(np.array([r.baseline for r in chosen]) / px_per_mm, layout),
-            # Recordings end early more often than they are printed too long.
-            "length": float(np.exp(-(((ratio - 1) / (0.08 if ratio > 1 else 0.25)) ** 2))),
-        }
-        score = float(np.prod(list(parts.values())))
-        if best is None or score > best.score:
-            best = Candidate(layout, score, chosen, parts)
-    return best
+        def placements(columns: int, length: float, evidence=evidence, places=places) -> list[Placement]:
+            key = (columns, round(length, 3))
+            if key not in places:
+                starts = start_votes(evidence.rows, columns, length)
+                places[key] = [Placement(evidence, x0, length) for x0 in starts]
+            return places[key]
 
-
-def weigh(fit: Candidate, ink: np.ndarray, px_per_mm: float, speed: float) -> Candidate:
-    """Scale a candidate's score by what the ink says: steps between leads, and repeated leads."""
-    strips, _ = place(fit, ink, px_per_mm, speed)
-    lines = [row_line(ink, r.baseline, _half_pitch(fit.rows, px_per_mm)) for r in fit.rows]
-    parts = {
-        **fit.parts,
-        "steps": _step_evidence(lines, strips, px_per_mm),
-        "repeats": _repeat_evidence(lines, strips),
-    }
-    return replace(fit, score=fit.score * parts["steps"] * parts["repeats"], parts=parts)
+        found = [
+            with_second(fit_layout(one, place))
+            for one in tried
+            for place in placements(max(len(one.row(k)) for k in range(one.n_rows)), one.seconds * evidence.speed)
+        ]
+        if unnamed:
+            length = usual_seconds(evidence.rows, evidence.speed) * evidence.speed
+            found += [fit for place in placements(1, length)[:1] for fit in fit_unnamed(place)]
+        for fit in found:
+            if fit.layout.name not in best or fit.score > best[fit.layout.name].score:
+                best[fit.layout.name] = fit
+    return _distinct(best.values())
 
 
-def place(fit: Candidate, ink: np.ndarray, px_per_mm: float, speed: float) -> tuple[list[LocatedStrip], list[str]]:
-    """Turn a candidate into strips with px positions and own baselines; also return warnings."""
-    starts, warnings = row_starts(fit.rows, fit.layout.seconds * speed * px_per_mm, px_per_mm)
-    half = min(_half_pitch(fit.rows, px_per_mm), BAND * px_per_mm)
-    strips, scale = [], speed * px_per_mm
-    lines = [row_line(ink, r.baseline, half) for r in fit.rows]
-    for s in fit.layout.strips:
-        x0 = starts[s.row] + s.offset_s * scale
-        x1 = x0 + s.seconds * scale
-        piece = lines[s.row][max(int(x0), 0) : max(int(x1), 0)]
-        seen = piece[np.isfinite(piece)]
-        # Less ink than half a second says little about where the strip's own baseline is.
-        own = len(seen) > 0.5 * scale
-        baseline = float(np.median(seen)) if own else fit.rows[s.row].baseline
-        if not own:
-            warnings.append(f"hardly any ink where lead {s.lead} (row {s.row + 1}) should be")
-        strips.append(LocatedStrip(s.lead, s.row, s.t0, s.t1, x0, x1, baseline, s.rhythm, s.sign))
-    return strips, warnings
+def _distinct(fits) -> list[Fit]:
+    """Return the fits, best first, without those that say the same as a better one under another name."""
+    kept: dict[tuple, Fit] = {}
+    for fit in sorted(fits, key=lambda f: (-f.score, f.layout.told_by)):
+        kept.setdefault((fit.layout.strips, fit.layout.seconds), fit)
+    return list(kept.values())
 
 
-def row_starts(rows: tuple[Row, ...], nominal: float, px_per_mm: float) -> tuple[list[float], list[str]]:
-    """Return each row's start x (px): the common one, unless a full-length row is plainly shifted.
-
-    Rows begin faintly or behind a calibration pulse, so the common start is where most beginnings, and
-    ends less the `nominal` length (px), agree. Ends count a little less: a recording may end early.
-    """
-    # A row longer than it can be has something in front of it, mostly a calibration pulse.
-    begins = np.array([r.x0 for r in rows if r.x1 - r.x0 <= nominal + px_per_mm])
-    ends = np.array([r.x1 - nominal for r in rows])
-    near = 0.25 * px_per_mm  # ± 10 ms at 25 mm/s
-
-    def votes(x: float) -> float:
-        by_begin, by_end = (np.maximum(1 - np.abs(a - x) / (2 * near), 0).sum() for a in (begins, ends))
-        return by_begin + 0.9 * by_end
-
-    best = max([*begins, *ends], key=votes)
-    agreeing = begins[np.abs(begins - best) <= near]
-    # A single beginning may agree by chance; ends are blunter by half a sample, but there is one per row.
-    if len(agreeing) < 2:
-        agreeing = np.concatenate([agreeing, ends[np.abs(ends - best) <= near]])
-    common = float(np.median(agreeing))
-    starts, warnings = [], []
-    for i, r in enumerate(rows):
-        shift = (r.x0 - common) / px_per_mm
-        whole = abs(r.x1 - r.x0 - nominal) <= px_per_mm
-        used = common
-        if abs(shift) > SHIFT_MM:
-            used = r.x0 if whole else common
-            what = "its own" if whole else "their"
-            warnings.append(f"row {i + 1} starts {shift:+.1f} mm from the other rows; {what} start is used")
-        starts.append(used)
-    return starts, warnings
-
-
-def row_line(ink: np.ndarray, baseline: float, half: float) -> np.ndarray:
-    """Return the mean y (px) of the ink within `half` px of a baseline per column, NaN where none."""
-    top = max(round(baseline - half), 0)
-    band = ink[top : round(baseline + half) + 1]
-    count = band.sum(axis=0)
-    total = (band * (top + np.arange(len(band)))[:, None]).sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _weight(row: Row) -> float:
-    return row.coverage * (row.x1 - row.x0)
-
-
-def _half_pitch(rows: tuple[Row, ...], px_per_mm: float) -> float:
-    gaps = np.diff([r.baseline for r in rows])
-    return 0.55 * float(np.min(gaps)) if len(gaps) else 2 * BAND * px_per_mm
-
-
-def _pitch_score(y_mm: np.ndarray, layout: Layout) -> float:
-    """Score the distances between rows: regular, of usual size, rhythm rows somewhat freer."""
-    gaps = np.diff(y_mm)
-    if not len(gaps):
-        return 1.0
-    regular = gaps[: layout.n_rows - layout.rhythm_rows - 1]
-    pitch = float(np.median(regular if len(regular) else gaps))
-    low, high = layout.row_pitch_mm
-    off = max(low - pitch, pitch - high, 0.0) / pitch
-    spread = np.std(regular) / pitch if len(regular) else 0.0
-    score = np.exp(-((spread / 0.2) ** 2)) / (1 + (off / 0.2) ** 2)
-    for gap in gaps[len(regular) :]:
-        extra = max(0.6 - gap / pitch, gap / pitch - 1.8, 0.0)
-        score *= np.exp(-((extra / 0.3) ** 2))
-    return float(score)
-
-
-def _step_evidence(lines: list[np.ndarray], strips: list[LocatedStrip], px_per_mm: float) -> float:
-    """Score 0.1..1 whether the trace jumps where one strip follows another; 0.33 says nothing.
-
-    The jump at a boundary is ranked among the row's jumps everywhere (u in 0..1). Without a boundary u
-    is uniform; with one its density is taken as 3 u^2, and the mean log ratio of the two is returned.
-    """
-    logs = []
-    reach = max(int(0.75 * px_per_mm), 2)
-    for r, line in enumerate(lines):
-        starts = sorted(s.x0 for s in strips if s.row == r)[1:]
-        jumps = _jumps(line, reach)
-        known = np.sort(jumps[np.isfinite(jumps)])
-        for x in starts:
-            i = round(x)
-            here = jumps[max(i - 2, 0) : i + 3]
-            here = here[np.isfinite(here)]
-            if len(here) and len(known) > 100:
-                u = np.searchsorted(known, np.median(here)) / len(known)
-                logs.append(np.log(3 * max(u, 0.2) ** 2))
-    top = np.log(3.0)
-    return float(np.exp((np.mean(logs) if logs else 0.0) - top))
-
-
-def _jumps(line: np.ndarray, reach: int) -> np.ndarray:
-    """Return |y just right - y just left| of each column, from means over `reach` columns, NaN at gaps."""
-    seen = np.isfinite(line)
-    sums = np.concatenate([[0.0], np.cumsum(np.where(seen, line, 0.0))])
-    counts = np.concatenate([[0], np.cumsum(seen)])
-    out = np.full(len(line), np.nan)
-    i = np.arange(reach + 1, len(line) - reach - 1)
-    # The column of the boundary itself is left out: a separator may stand there.
-    left, right = counts[i] - counts[i - reach], counts[i + 1 + reach] - counts[i + 1]
-    ok = (left > reach / 2) & (right > reach / 2)
-    a = (sums[i] - sums[i - reach]) / np.maximum(left, 1)
-    b = (sums[i + 1 + reach] - sums[i + 1]) / np.maximum(right, 1)
-    out[i[ok]] = np.abs(b - a)[ok]
+def _evidences(rows: list[Row], names: Names, size, speeds) -> list[Evidence]:
+    """Return what the page shows for each speed and each guess of where its names stand."""
+    pitch = row_pitch(rows)
+    out = []
+    for offset in name_offsets(names, rows, pitch):
+        asked = with_missed_rows(rows, pitch, [float(y) - offset for y in names.y])
+        out += [Evidence(asked, pitch, names, offset, *size, speed) for speed in speeds]
     return out
 
 
-def _repeat_evidence(lines: list[np.ndarray], strips: list[LocatedStrip]) -> float:
-    """Score 0.1..1 whether rhythm strips repeat the short strip of their lead, or NO_REPEATS."""
-    found = []
-    for long in (s for s in strips if s.rhythm):
-        for short in (s for s in strips if s.lead == long.lead and not s.rhythm):
-            n = int(short.x1 - short.x0)
-            shift = (short.t0 - long.t0) / (long.t1 - long.t0) * (long.x1 - long.x0)
-            a = lines[short.row][max(round(short.x0), 0) :][:n]
-            b = lines[long.row][max(round(long.x0 + shift), 0) :][:n]
-            m = min(len(a), len(b))
-            ok = np.isfinite(a[:m]) & np.isfinite(b[:m])
-            if ok.sum() > 0.5 * n and min(np.std(a[:m][ok]), np.std(b[:m][ok])) > 0:
-                found.append(np.corrcoef(a[:m][ok], b[:m][ok])[0, 1])
-    if not found:
-        return NO_REPEATS
-    return float(np.clip((np.mean(found) - 0.3) / 0.4, 0.1, 1.0))
+def _listened(fits: list[Fit], echoes: Echoes | None) -> list[Fit]:
+    """Return the fits, best first, those near the best with what their leads' laws say."""
+    if echoes is None:
+        return fits
+    near = [f for f in fits if f.score > fits[0].score - WITHIN and f.layout.name != "unnamed"]
+    heard = []
+    for f in near:
+        nats = echoes.laws(f)
+        heard.append(replace(f, score=f.score + nats, parts={**f.parts, "laws": nats}))
+    return sorted(heard + [f for f in fits if f not in near], key=lambda f: -f.score)
 
 
-def _explain(rows: list[Row], tried: list[Layout], px_per_mm: float, speed: float, forced: bool) -> str:
-    """Say what was found, what would fit and what to do."""
-    known = ", ".join(f"{t.name} ({t.n_rows} rows of {t.seconds * speed:g} mm)" for t in tried)
-    if not rows:
-        found = "no row of continuous trace found"
-    else:
-        length = float(np.median([r.x1 - r.x0 for r in rows])) / px_per_mm
-        found = f"{len(rows)} rows of trace found, {length:.0f} mm long"
-    if forced:
-        return f"{found}, but layout {known} was asked for: choose another of {', '.join(layout_names())}"
-    return (
-        f"{found}, which fits none of {known}: name the nearest with digitize.layout=…, check the paper speed "
-        f"({speed:g} mm/s assumed), or add a layout file"
+def _decide(fits: list[Fit]) -> tuple[Fit, float]:
+    """Return the fit to believe, and its probability: the best if it is plainly so, else the page without names."""
+    shares = _shares(fits)
+    plain = next(f for f in fits if f.layout.name == "unnamed")
+    best, share = fits[0], shares[0]
+    if best is plain:
+        custom = named_by_print(plain)
+        return (custom, share * _all_read_right(custom)) if custom else (plain, share)
+    believed = share >= MIN_SHARE and best.score / best.layout.n_rows > PLAUSIBLE and _told(best)
+    return (best, share) if believed else (plain, share)
+
+
+def _rivals(fits: list[Fit]) -> list[Layout]:
+    """Return the layouts that fit a page nearly as well as any, where their rows are like the page's at all."""
+    best = fits[0].score
+    near = [f for f in fits if f.layout.name != "unnamed" and f.score > best - 3]
+    return [f.layout for f in near if f.score / f.layout.n_rows > PLAUSIBLE]
+
+
+def _told(fit: Fit) -> bool:
+    """Return whether what tells the layout is there: for one told by names, two names that agree, or all it has."""
+    layout = fit.layout
+    agree, against = _agreement(fit)
+    if layout.told_by == "geometry":
+        return True
+    short = with_rhythm(layout, ()).strips
+    usual = any(with_rhythm(load_layout(name), ()).strips == short for name in layout_names("geometry"))
+    enough = agree >= min(2, len(layout.strips)) or (agree >= 1 and fit.parts.get("laws", 0.0) > 1.0)
+    return usual or (enough and agree > against)
+
+
+def _shares(fits: list[Fit]) -> list[float]:
+    """Return the probability of each fit among those that say something else about where which lead is."""
+    scores = np.array([f.score for f in fits])
+    weight = np.exp(TEMPER * (scores - scores.max()))
+    return [float(w) for w in weight / weight.sum()]
+
+
+def _all_read_right(fit: Fit) -> float:
+    read = fit.evidence.names
+    p = [np.exp(read.says[k, LEADS.index(read.names[k].lead)]) / len(LEADS) for k in fit.names]
+    return float(np.prod(p))
+
+
+def _agreement(fit: Fit) -> tuple[int, int]:
+    """Return how many of the names at the fit's strips agree with it and how many contradict it."""
+    read = [(s, fit.evidence.names.names[k]) for s, k in zip(fit.layout.strips, fit.names, strict=True) if k >= 0]
+    agree = sum(n.lead == s.lead for s, n in read)
+    return agree, len(read) - agree
+
+
+def _with_rhythm_names(fit: Fit, echoes: Echoes | None) -> tuple[Fit, float, list[str]]:
+    """Return the fit with its rhythm rows called as names and repeated leads say, how sure that is, and doubts."""
+    layout, doubts, sure = fit.layout, [], 1.0
+    if not layout.rhythm_rows or layout.name in ("unnamed", "custom"):
+        return fit, sure, doubts
+    repeats = echoes.repeats(fit) if echoes else {}
+    leads = []
+    for s, k in zip(layout.strips, fit.names, strict=True):
+        if not s.rhythm:
+            continue
+        score = rhythm_prior(s.lead) + repeats.get(s.row, 0.0)
+        if k >= 0:
+            score = score + fit.evidence.names.says[k]
+        p = np.exp(score - np.logaddexp.reduce(score))
+        lead = LEADS[int(p.argmax())]
+        if p.max() < RHYTHM_SURE:
+            doubts.append(f"rhythm strip in row {s.row + 1}: perhaps {lead}, but that is not sure; it is left unnamed")
+            lead = f"R{s.row + 1}"
+        else:
+            sure *= float(p.max())
+        leads.append(lead)
+    short = tuple(s for s in layout.strips if not s.rhythm)
+    long = tuple(replace(s, lead=n) for s, n in zip((s for s in layout.strips if s.rhythm), leads, strict=True))
+    return replace(fit, layout=replace(layout, strips=short + long)), sure, doubts
+
+
+def _located(
+    fit: Fit,
+    confidence: float,
+    fits: list[Fit],
+    doubts: list[str],
+    echoes: Echoes | None,
+    px_per_mm: float,
+    forced: bool,
+) -> Located:
+    """Put a fit on the page: strips in px, warnings, confidence."""
+    speed, named = fit.evidence.speed, fit.layout.name != "unnamed"
+    fit = replace(fit, x0=refined_start(fit, echoes))
+    starts, shifted = own_starts(fit)
+    strips = []
+    for s, x0, x1, y in strip_windows(fit):
+        x0, x1 = x0 + starts[s.row], x1 + starts[s.row]
+        if _on_paper(fit, x0, x1, y):
+            px = (x0 * px_per_mm, x1 * px_per_mm, y * px_per_mm)
+            strips.append(LocatedStrip(s.lead, s.row, s.t0, s.t1, *px, s.rhythm, s.sign))
+    agree, against = _agreement(fit) if named else (0, 0)
+    if not named:
+        confidence = min(confidence, UNNAMED_CONFIDENCE)
+    elif forced:
+        confidence *= 0.5 ** max(0, against - agree)
+    shares = _shares(fits)
+    return Located(
+        layout=fit.layout if named else None,
+        strips=strips,
+        confidence=float(np.clip(confidence, 0, 1)),
+        warnings=[*doubts, *shifted, *remarks(fit, named)],
+        candidates=[
+            Candidate(f.layout, p, tuple(f.row(k) for k in range(f.layout.n_rows)), f.parts)
+            for f, p in zip(fits, shares, strict=True)
+        ],
+        named=named,
+        seconds=fit.layout.seconds,
+        speed=speed,
+        score=fit.score,
+        names_agreeing=agree,
+        names_contradicting=against,
     )
+
+
+def _on_paper(fit: Fit, x0: float, x1: float, y: float) -> bool:
+    """Return whether any of a strip can be on the paper."""
+    width, height = fit.evidence.width, fit.evidence.height
+    return x1 > 1 and y > 0 and (width is None or x0 < width - 1) and (height is None or y < height)

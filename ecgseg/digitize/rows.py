@@ -1,169 +1,182 @@
-"""Rows of trace on a flat page: their baselines and where their ink starts and ends."""
+"""Stretches of trace → rows: which stretches lie on one line, how far apart rows are, where one was missed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
-import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
+
+from ecgseg.digitize.findings import Findings, Point, Stretch
 
 # All lengths in mm of paper.
-MIN_PIECE = 4.0  # narrower pieces of ink are letters and specks: printed lead names are 2 to 3 mm high
-VOTE_HEIGHT = 1.0  # a run of ink higher than this is a steep flank and counts less towards the baseline
-MAX_RUN = 5.0  # a higher one is an R wave, an upright or a blot and tells nothing about the baseline
-PEAK_DISTANCE = 3.0  # wander and T waves closer than this to the baseline need no peak of their own
-MERGE_DISTANCE = 12.0  # largest distance of a wandering piece from its row's baseline
-BAND = 8.0  # ink this far from the baseline still belongs to the row; a 10 mm pulse top does not
-MAX_GAP = 3.0  # a hollow calibration pulse is 5 mm wide; a gap in a trace should be less
-MIN_SEGMENT = 8.0  # a continuous trace is at least this long
-PULSE_HEIGHT = 10.0
-RULED_BAND = 3.0  # runs this near to a row tell how straight it is
-RULED_WANDER = 0.3  # a trace, even one of low voltage, wanders further than this; a printed line does not
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Vertical runs of ink: column, centre row and length of each, in px."""
-
-    x: np.ndarray
-    y: np.ndarray
-    length: np.ndarray
+SAME_LINE = 1.5  # stretches this near in height are one row: no page has rows closer than 4 mm
+OWN_ZERO = 6.0  # a strip with a zero line of its own stands this far off its row's at most
+MIN_STRETCH = 4.0
+MIN_ROW = 12.0  # a row with less trace than this is a frame, a text or a blot
+MIN_SHARE = 0.2  # and so is one with less than this share of what the longest row has
+ALONE = 25.0  # the distance assumed where there is one row only: names stand nearer
+POINT_REACH = 5.0  # a strip's start is marked at its baseline, give or take a wave
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of trace: baseline, first and last x (flat px), and the share of its columns with ink."""
+    """A row of trace, in mm of the page: its height, first and last x, its pieces (x0, x1, baseline), and the starts
+    and ends of strips (x, score) on it. `missed` is one where nothing was found but the rows' distance asks for it."""
 
     baseline: float
     x0: float
     x1: float
-    coverage: float
+    pieces: tuple[tuple[float, float, float], ...] = ()
+    starts: tuple[tuple[float, float], ...] = ()
+    ends: tuple[tuple[float, float], ...] = ()
+    missed: bool = field(default=False)
+
+    @property
+    def covered(self) -> float:
+        """The length of trace, in mm."""
+        return sum(b - a for a, b in union(self.pieces))
+
+    def covered_in(self, x0: float, x1: float) -> float:
+        """Return how much of the row between x0 and x1 is trace, in mm."""
+        return sum(max(0.0, min(b, x1) - max(a, x0)) for a, b in union(self.pieces))
+
+    def baseline_in(self, x0: float, x1: float) -> float:
+        """Return the height of the trace between x0 and x1, by its longest piece there; else the row's."""
+        parts = [(min(b, x1) - max(a, x0), y) for a, b, y in self.pieces]
+        length, y = max(parts, default=(0.0, self.baseline))
+        return y if length > 0 else self.baseline
 
 
-def ink_mask(mask: np.ndarray, px_per_mm: float, threshold: float = 0.5) -> np.ndarray:
-    """Return the bool ink (H, W) of a probability mask without the pieces too narrow to be trace."""
-    ink = (np.asarray(mask) > threshold).astype(np.uint8)
-    # One or two missing columns should not turn a trace into letters.
-    joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, 3), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    keep = stats[:, cv2.CC_STAT_WIDTH] >= MIN_PIECE * px_per_mm
-    keep[0] = False
-    return keep[labels] & (ink > 0)
-
-
-def column_runs(ink: np.ndarray) -> Runs:
-    """Return the vertical runs of a bool image (H, W), column by column."""
-    columns = np.zeros((ink.shape[1], ink.shape[0] + 2), np.int8)
-    columns[:, 1:-1] = ink.T
-    change = np.diff(columns, axis=1)
-    x, top = np.nonzero(change == 1)
-    _, end = np.nonzero(change == -1)
-    return Runs(x, (top + end - 1) / 2, end - top)
-
-
-def find_rows(ink: np.ndarray, px_per_mm: float) -> list[Row]:
-    """Return the rows of trace in the bool ink (H, W), from the top; an empty list if there are none.
-
-    A baseline is a peak of the height distribution of all short runs. Peaks of one row (wander, T waves,
-    a lead with another zero) hold different columns, two rows hold the same ones: that tells them apart.
-    """
-    runs = column_runs(ink)
-    height, width = ink.shape
-    if not len(runs.x):
-        return []
-    flat = runs.length <= MAX_RUN * px_per_mm
-    votes = np.bincount(
-        np.round(runs.y[flat]).astype(int),
-        weights=np.minimum(1.0, VOTE_HEIGHT * px_per_mm / runs.length[flat]),
-        minlength=height,
-    )
-    profile = gaussian_filter1d(votes, 0.8 * px_per_mm, mode="constant")
-    peaks, _ = find_peaks(profile, distance=PEAK_DISTANCE * px_per_mm, height=0.03 * profile.max())
-    # A straight frame or the edge of a scan is no trace; nobody prints one within 3 mm of the edge.
-    peaks = peaks[(peaks > 3 * px_per_mm) & (peaks < height - 3 * px_per_mm)]
-    clusters = _merge(runs, peaks, width, px_per_mm)
-    if not clusters:
-        return []
-    strongest = max(c[1].sum() for c in clusters)
-    baselines = np.sort([y for y, columns in clusters if columns.sum() >= 0.4 * strongest])
-    pitch = np.min(np.diff(baselines)) if len(baselines) > 1 else height
-    band = min(BAND * px_per_mm, 0.45 * pitch)
-    # Slopes make runs longer than the stroke is wide; the flat quarter of the columns shows its width.
-    stroke = float(np.percentile(runs.length, 25))
-    rows = [_extent(ink, runs, y, band, stroke, px_per_mm) for y in baselines]
-    return _without_ruled_lines([r for r in rows if r is not None], runs, px_per_mm)
-
-
-def _without_ruled_lines(rows: list[Row], runs: Runs, px_per_mm: float) -> list[Row]:
-    """Leave out rows as straight as a ruler, a dark grid line taken for trace, unless the whole page is flat.
-
-    A row's wander is the 2nd to 98th percentile of its runs' ends about a straight line.
-    """
-    wander = []
-    for row in rows:
-        near = (np.abs(runs.y - row.baseline) < RULED_BAND * px_per_mm) & (runs.x >= row.x0) & (runs.x <= row.x1)
-        x, y, half = runs.x[near], runs.y[near], runs.length[near] / 2
-        y = y - np.polyval(np.polyfit(x, y, 1), x) if len(x) > 2 else y
-        wander.append(np.percentile(y + half, 98) - np.percentile(y - half, 2) - np.median(2 * half))
-    limit = RULED_WANDER * px_per_mm
-    if not wander or np.median(wander) < 3 * limit:
-        return rows
-    return [r for r, w in zip(rows, wander, strict=True) if w >= limit]
-
-
-def _merge(runs: Runs, peaks: np.ndarray, width: int, px_per_mm: float) -> list[tuple[float, np.ndarray]]:
-    """Group peaks into rows: (baseline of the strongest peak, bool columns that hold ink)."""
-    if not len(peaks):
-        return []
-    nearest = np.argmin(np.abs(runs.y[:, None] - peaks[None, :]), axis=1)
-    near = (np.abs(runs.y - peaks[nearest]) <= PEAK_DISTANCE * px_per_mm) & (runs.length <= MAX_RUN * px_per_mm)
-    held = np.zeros((len(peaks), width), bool)
-    held[nearest[near], runs.x[near]] = True
-    clusters: list[tuple[float, np.ndarray]] = []
-    for k in np.argsort(-held.sum(axis=1), kind="stable"):
-        columns, size = held[k], max(held[k].sum(), 1)
-        close = [
-            (abs(peaks[k] - y), i)
-            for i, (y, other) in enumerate(clusters)
-            if abs(peaks[k] - y) <= MERGE_DISTANCE * px_per_mm
-            and (columns & other).sum() < 0.35 * min(size, other.sum())
-        ]
-        if close:
-            i = min(close)[1]
-            clusters[i] = (clusters[i][0], clusters[i][1] | columns)
+def union(pieces) -> list[tuple[float, float]]:
+    """Return the intervals (x0, x1, …) of `pieces` without overlaps, from the left."""
+    out: list[tuple[float, float]] = []
+    for x0, x1, *_ in sorted(pieces):
+        if out and x0 <= out[-1][1]:
+            out[-1] = (out[-1][0], max(out[-1][1], x1))
         else:
-            clusters.append((float(peaks[k]), columns))
-    return clusters
+            out.append((x0, x1))
+    return out
 
 
-def _extent(ink: np.ndarray, runs: Runs, y: float, band: float, stroke: float, px_per_mm: float) -> Row | None:
-    """Find the start and end of the trace around baseline `y`, or None if nothing there is continuous."""
-    inside = np.abs(runs.y - y) <= band
-    # The upright of a pulse or a tall R has its centre out of the band but crosses it.
-    inside |= (runs.y - runs.length / 2 < y + band) & (runs.y + runs.length / 2 > y - band)
-    columns = np.unique(runs.x[inside])
-    cuts = np.flatnonzero(np.diff(columns) > MAX_GAP * px_per_mm)
-    first, last = columns[np.r_[0, cuts + 1]], columns[np.r_[cuts, len(columns) - 1]]
-    long = last - first >= MIN_SEGMENT * px_per_mm
-    if not long.any():
-        return None
-    x0, x1 = int(first[long][0]), int(last[long][-1])
-    coverage = np.count_nonzero((columns >= x0) & (columns <= x1)) / (x1 - x0 + 1)
-    # A stroke is as wide as it is high, so its first column lies half a stroke before its first point.
-    half = (stroke - 1) / 2
-    pulse = _pulse_edge(ink, runs, x0, y, px_per_mm)
-    return Row(y, x0 + half if pulse is None else pulse, x1 - half, float(coverage))
+def find_rows(findings: Findings, px_per_mm: float) -> list[Row]:
+    """Return the rows of the stretches found on a page (flat px), in mm, from the top; [] if there are none.
+
+    Stretches at one height are a row, and so are stretches side by side that differ by less than half the distance
+    of the rows, as strips do that have a zero line of their own. Short rows are left out.
+    """
+    groups = _level_groups([s for s in findings.stretches if s.x1 - s.x0 >= MIN_STRETCH * px_per_mm], px_per_mm)
+    groups = _side_by_side(groups)
+    longest = max((_length(g) for g in groups), default=0.0)
+    groups = [g for g in groups if _length(g) >= max(MIN_ROW, MIN_SHARE * longest)]
+    rows = sorted((_row(g) for g in groups), key=lambda r: r.baseline)
+    reach = min(POINT_REACH, 0.4 * row_pitch(rows))
+    starts, ends = (_of_rows(p, rows, reach, px_per_mm) for p in (findings.starts, findings.ends))
+    return [
+        Row(r.baseline, r.x0, r.x1, r.pieces, tuple(s), tuple(e)) for r, s, e in zip(rows, starts, ends, strict=True)
+    ]
 
 
-def _pulse_edge(ink: np.ndarray, runs: Runs, x0: int, y: float, px_per_mm: float) -> float | None:
-    """Return the middle of the right upright of a calibration pulse that ends where the trace begins."""
-    start = (runs.x >= x0) & (runs.x <= x0 + 0.75 * px_per_mm)
-    bottom, top = runs.y + runs.length / 2, runs.y - runs.length / 2
-    tall = start & (runs.length > 0.6 * PULSE_HEIGHT * px_per_mm) & (bottom > y - 2 * px_per_mm)
-    if not tall.any():
-        return None
-    level = round(np.median(top[tall]))
-    roof = ink[max(level - 4, 0) : level + 5, max(x0 - int(3 * px_per_mm), 0) : x0]
-    if not roof.size or roof.any(axis=0).mean() < 0.6:
-        return None
-    return float(runs.x[tall].mean())
+def row_pitch(rows: list[Row]) -> float:
+    """Return the usual distance of neighbouring rows in mm: the one that most distances, or their halves, have.
+
+    ALONE for fewer than two rows.
+    """
+    gaps = np.diff([r.baseline for r in rows if not r.missed])
+    if not len(gaps):
+        return ALONE
+    ratio = gaps[None, :] / gaps[:, None]
+    whole = np.abs(ratio - 1) < 0.2
+    support = whole.sum(axis=1) + 0.4 * (np.abs(ratio - 2) < 0.3).sum(axis=1)
+    # Between distances of equal support the larger: a false row halves a distance, a missed one must double it.
+    best = max(range(len(gaps)), key=lambda k: (round(support[k], 3), gaps[k]))
+    return float(np.median(gaps[whole[best]]))
+
+
+def with_missed_rows(rows: list[Row], pitch: float, heights: list[float]) -> list[Row]:
+    """Return the rows with those that seem missed, marked so: in gaps of two or three row distances, and above the
+    first and below the last where one of `heights` (mm, where names ask for a row) lies."""
+    if len(rows) < 2:
+        return rows
+    asked = list(rows)
+    for above, below in pairwise(rows):
+        gap = below.baseline - above.baseline
+        count = round(gap / pitch)
+        if 2 <= count <= 3 and abs(gap / count - pitch) < 0.2 * pitch:
+            asked += [_missed(above.baseline + k * gap / count) for k in range(1, count)]
+    for start, step in ((rows[0].baseline, -pitch), (rows[-1].baseline, pitch)):
+        for k in (1, 2):
+            y = start + k * step
+            if y > 0 and any(abs(h - y) < 0.3 * pitch for h in heights):
+                asked.append(_missed(y))
+    return sorted(asked, key=lambda r: r.baseline)
+
+
+def _missed(y: float) -> Row:
+    return Row(float(y), 0.0, 0.0, missed=True)
+
+
+def _length(pieces: list[tuple[float, float, float]]) -> float:
+    return sum(b - a for a, b in union(pieces))
+
+
+def _row(pieces: list[tuple[float, float, float]]) -> Row:
+    order = sorted(pieces, key=lambda p: p[2])
+    weight = np.cumsum([x1 - x0 for x0, x1, _ in order])
+    middle = order[int(np.searchsorted(weight, weight[-1] / 2))][2]
+    return Row(middle, min(p[0] for p in pieces), max(p[1] for p in pieces), tuple(sorted(pieces)))
+
+
+def _level_groups(stretches: list[Stretch], px_per_mm: float) -> list[list[tuple[float, float, float]]]:
+    """Group stretches whose heights follow each other closely; pieces in mm."""
+    pieces = sorted(
+        ((s.x0 / px_per_mm, s.x1 / px_per_mm, s.baseline / px_per_mm) for s in stretches), key=lambda p: p[2]
+    )
+    groups: list[list[tuple[float, float, float]]] = []
+    for piece in pieces:
+        if groups and piece[2] - groups[-1][-1][2] <= SAME_LINE:
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+    return groups
+
+
+def _side_by_side(groups: list[list[tuple[float, float, float]]]) -> list[list[tuple[float, float, float]]]:
+    """Join groups that lie beside each other, nearest in height first, never two that share a part of the paper."""
+    groups = [list(g) for g in groups]
+
+    def height(group) -> float:
+        return float(np.average([p[2] for p in group], weights=[p[1] - p[0] for p in group]))
+
+    def shared(a, b) -> float:
+        pieces = union(b)
+        return sum(max(0.0, min(x1, v) - max(x0, u)) for x0, x1 in union(a) for u, v in pieces)
+
+    def overlap(a, b) -> bool:
+        return shared(a, b) > 0.1 * min(_length(a), _length(b))
+
+    distances = [
+        abs(height(a) - height(b)) for k, a in enumerate(groups) for b in groups[k + 1 : k + 3] if overlap(a, b)
+    ]
+    reach = min(OWN_ZERO, 0.45 * float(np.median(distances))) if distances else OWN_ZERO
+    while True:
+        near = [
+            (height(b) - height(a), k)
+            for k, (a, b) in enumerate(pairwise(groups))
+            if height(b) - height(a) <= reach and not overlap(a, b)
+        ]
+        if not near:
+            return groups
+        k = min(near)[1]
+        groups[k : k + 2] = [groups[k] + groups[k + 1]]
+
+
+def _of_rows(points: list[Point], rows: list[Row], reach: float, px_per_mm: float) -> list[list[tuple[float, float]]]:
+    """Return per row the points (x in mm, score) nearest to it and within `reach` mm."""
+    out: list[list[tuple[float, float]]] = [[] for _ in rows]
+    for p in points:
+        x, y = p.x / px_per_mm, p.y / px_per_mm
+        distance, k = min(
+            ((abs(r.baseline_in(x - 3, x + 3) - y), k) for k, r in enumerate(rows)), default=(reach + 1, 0)
+        )
+        if distance <= reach:
+            out[k].append((x, p.score))
+    return [sorted(of_row) for of_row in out]
