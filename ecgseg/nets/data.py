@@ -48,8 +48,6 @@ class CropDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         rng = np.random.default_rng([self.seed, index])
-        # Page tiles have no middle: some crops are read without it, and then no strip is asked for.
-        centred = bool(rng.random() < 0.8)
         crop = render_crop(
             self.recordings[rng.integers(len(self.recordings))],
             self.layouts[choose_odds(rng, self.mix.layouts)],
@@ -58,14 +56,12 @@ class CropDataset(Dataset):
             self.size,
             speed=float(choose_odds(rng, self.mix.speeds)),
             gain=float(choose_odds(rng, self.mix.gains)),
-            centred=centred,
         )
         return {
             "image": torch.from_numpy(crop.image).permute(2, 0, 1),
             "mask": torch.from_numpy(crop.mask),
             "line": torch.from_numpy(crop.line),
             "edge": torch.from_numpy(crop.edge),
-            "centred": torch.tensor(centred),
         }
 
 

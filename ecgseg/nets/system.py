@@ -56,18 +56,15 @@ class StripSystem(lightning.LightningModule):
         self.save_hyperparameters(ignore=["net"])
 
     def losses(self, batch: dict, out: dict) -> dict[str, torch.Tensor]:
-        """Return the line and mask losses of a batch; crops without a middle ask only for all ink."""
-        hp, centred, mask = self.hparams, batch["centred"], batch["mask"].float() / 255
-        line = batch["line"].masked_fill(~centred[:, None], float("nan"))
-        own = mask[:, 1:] * centred.view(-1, 1, 1, 1)
-        own_logits = out["mask"][:, 1:].masked_fill(~centred.view(-1, 1, 1, 1), -20.0)
+        """Return the line and mask losses of a batch."""
+        hp, mask = self.hparams, batch["mask"].float() / 255
         return {
-            "line": line_loss(out["line"], line, hp.sigma_px, hp.steep, hp.distance, hp.edge * batch["edge"]),
-            "mask": mask_loss(out["mask"][:, :1], mask[:, :1]) + mask_loss(own_logits, own),
+            "line": line_loss(out["line"], batch["line"], hp.sigma_px, hp.steep, hp.distance, hp.edge * batch["edge"]),
+            "mask": mask_loss(out["mask"][:, :1], mask[:, :1]) + mask_loss(out["mask"][:, 1:], mask[:, 1:]),
         }
 
     def training_step(self, batch: dict, _: int) -> torch.Tensor:
-        out = self.net(batch["image"].float() / 255, batch["centred"])
+        out = self.net(batch["image"].float() / 255)
         parts = self.losses(batch, out)
         total = parts["line"] + self.hparams.mask_weight * parts["mask"]
         logged = {f"train/{k}": v for k, v in parts.items()} | {"train/loss": total}
@@ -83,7 +80,7 @@ class StripSystem(lightning.LightningModule):
         self.samples: list[np.ndarray] = []
 
     def validation_step(self, batch: dict, _: int) -> None:
-        out = self.net(batch["image"].float() / 255, torch.ones_like(batch["centred"]))
+        out = self.net(batch["image"].float() / 255)
         y, _ = line_position(out["line"].float(), out["mask"][:, 1].float())
         target, predicted = batch["mask"].float() / 255 > 0.5, out["mask"] > 0
         both = (target & predicted).sum(dim=(2, 3)).cpu().numpy()
@@ -92,7 +89,7 @@ class StripSystem(lightning.LightningModule):
         for i in range(len(y)):
             t = truth[i]
             seen = np.isfinite(t) & (t > 0) & (t < out["line"].shape[2] - 1)
-            if seen.sum() < 64 or not batch["centred"][i]:
+            if seen.sum() < 64:
                 continue
             error = y[i][seen] - t[seen]
             error = error - np.mean(error)

@@ -144,11 +144,9 @@ def render_crop(
     size: CropSize,
     speed: float = 25.0,
     gain: float = 10.0,
-    centred: bool = True,
 ) -> Crop:
     """Render a crop as the digitizer will cut it: the page drawn and photographed in this window alone, then flattened.
 
-    A crop that is not `centred` on a row lies anywhere on the page, header and margins too: a page tile.
     The flattening is as imperfect as `draw_residual` says.
     """
     noise = choose(noise, rng)
@@ -157,7 +155,7 @@ def render_crop(
     rows = sorted({t.strip.row for t in scene.traces})
     row = int(rows[rng.integers(len(rows))])
     page = np.array([scene.width, scene.height])
-    center = np.array(_center(scene, row, rng)) if centred else rng.uniform((0, 0), page)
+    center = np.array(_center(scene, row, rng))
     native = draw_dpi(noise, rng) / 25.4 if noise.dpi else _usual_scale(rng)
     # A turned page's window is the same window, turned: only the rest of the geometry matters here.
     geometry = {k: v for k, v in noise.geometry.items() if k not in ("rotate", "quarter_turn")}
