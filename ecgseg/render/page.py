@@ -75,18 +75,24 @@ def render_page(
     gain: float = 10.0,
     style: Style | None = None,
     start_s: float = 0.0,
+    row_pitch: float | None = None,
+    scene_rng: np.random.Generator | int | None = None,
 ) -> Page:
     """Render a page and its truth.
 
     px_per_mm is the resolution (None: the noise level's, or 200 dpi), noise names a level of configs/noise or is one.
-    Each lead is printed with its median at 0 mV. The same generator state gives the same page.
+    Each lead is printed with its median at 0 mV. `row_pitch` is the mm between rows (None: drawn as the layout says).
+    The same generator state gives the same page. With `scene_rng` that one draws what is printed and `rng` only what
+    happens to it: two pages can then suffer the same, whatever is printed on them.
     """
     rng = np.random.default_rng(rng)
+    printing = rng if scene_rng is None else np.random.default_rng(scene_rng)
     layout = load_layout(layout) if isinstance(layout, str) else layout
     noise = choose(load_noise(noise) if isinstance(noise, str) else noise, rng)
     px_per_mm = px_per_mm or draw_dpi(noise, rng) / 25.4
     recording = replace(recording, signal=centred(recording.signal), confidence=None)
-    scene = build_scene(recording, layout, style or sample_style(rng), rng, start_s, speed, gain)
+    style = style or sample_style(printing)
+    scene = build_scene(recording, layout, style, printing, start_s, speed, gain, row_pitch)
     size = (scene.width, scene.height)
     warp = sample_warp(noise.geometry, rng, size, px_per_mm)
     shape = tuple(max(1, round(side * px_per_mm)) for side in size[::-1])

@@ -35,16 +35,27 @@ class Frame:
 
 
 def place_rows(
-    layout: Layout, style: Style, rng: np.random.Generator, speed: float, before: float, after: float
+    layout: Layout,
+    style: Style,
+    rng: np.random.Generator,
+    speed: float,
+    before: float,
+    after: float,
+    row_pitch: float | None = None,
 ) -> Frame:
     """Choose a sheet and put the layout's rows on it.
 
-    `speed` is in mm/s; `before` and `after` mm are needed left and right of the rows for pulses and names. A sheet of a
-    fixed size that the rows do not fit on, however close, gives way to one that is as large as needed.
+    `speed` is in mm/s; `before` and `after` mm are needed left and right of the rows for pulses and names; `row_pitch`
+    mm is the distance between rows (None: drawn from the layout's range). A sheet of a fixed size that the rows do not
+    fit on, however close, gives way to one that is as large as needed.
     """
     low, high = (style.crowding * v if style.crowding < 1 else v for v in layout.row_pitch_mm)
     if style.crowding < 1:
         high = layout.row_pitch_mm[0]
+    if row_pitch is not None:
+        if not row_pitch > 0:
+            raise ValueError(f"row_pitch is {row_pitch!r}; give the mm between rows, above 0")
+        low = high = row_pitch
     steps = _steps(layout, rng)
     rows = ABOVE + sum(steps) + BELOW  # in row distances
     wide = before + layout.left_mm + layout.seconds * speed + after

@@ -59,13 +59,15 @@ def build_scene(
     start_s: float = 0.0,
     speed: float = 25.0,
     gain: float = 10.0,
+    row_pitch: float | None = None,
 ) -> Scene:
     """Lay a recording out on a page.
 
     `start_s` seconds into the recording the page begins; `speed` is in mm/s, `gain` in mm/mV (the limb leads' where
-    the style has another for the precordial leads). Returns a Scene in mm. Sheet, margins and row distance are drawn,
-    and names, separators, calibration pulses, captions and furniture are added as the style says. Where the recording
-    is shorter than the layout a strip is printed as far as it goes; a lead that it lacks is left out.
+    the style has another for the precordial leads), `row_pitch` the mm between rows (None: drawn as the layout says).
+    Returns a Scene in mm. Sheet and margins are drawn, and names, separators, calibration pulses, captions and
+    furniture are added as the style says. Where the recording is shorter than the layout a strip is printed as far as
+    it goes; a lead that it lacks is left out.
     Raises ValueError if there is nothing to print.
     """
     # Furniture and texts are drawn with this module's primitives, so they can only be imported once it is there.
@@ -73,7 +75,7 @@ def build_scene(
     before = pulse.reach if style.pulse in ("left", "both") else 0.0
     after = pulse.reach if style.pulse in ("right", "both") else 0.0
     names = name_width(style) + 1 if style.names == "left" else 0.0
-    frame = place_rows(layout, style, rng, speed, before + names + MARGIN, after + MARGIN)
+    frame = place_rows(layout, style, rng, speed, before + names + MARGIN, after + MARGIN, row_pitch)
     style = _with_grid(style, frame, before + names, after)
     gains = {} if style.chest_gain == 1 else {f"V{k}": gain * style.chest_gain for k in range(1, 7)}
     scene = Scene(frame.width, frame.height, [], style=style, layout=layout, speed=speed, gain=gain, gains=gains)
