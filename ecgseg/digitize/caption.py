@@ -13,8 +13,9 @@ _LETTERS = str.maketrans("мсвкмо×·—–−", "mcbkmox.---")  # letters 
 _DIGITS = str.maketrans("oli|", "0111")  # what digits beside a unit are misread as
 _BAR = r"\s*[/\\|l1i!]\s*"
 _MM = r"(?:mm|rnm|mrn|nm)"
-_PER_S = rf"{_MM}{_BAR}(?:sec|sek|seg|s|c(?!m)|5(?!\d))"
-_PER_MV = rf"{_MM}{_BAR}(?:[mn]|rn)\s*[vybu]"
+_PER_S = rf"{_MM}(?:{_BAR}(?:sec|sek|seg|s|c(?!m)|5(?!\d))|\s?s(?![a-z]))"
+# A letter of mm may be lost or misread before /mV: no number of cm/mV but 1 would be a gain in mm/mV.
+_PER_MV = rf"(?!c)[a-z]{{0,2}}m{_BAR}(?:[mn]|rn)\s*[vybu]"
 _CM_PER_MV = rf"cm{_BAR}(?:[mn]|rn)\s*[vybu]"
 _NUMBER = r"[\doli|]*\d[\do]*(?:\.[\do]+)?|[li|]\s?o"
 _SPEED = re.compile(rf"({_NUMBER})\s*{_PER_S}")
