@@ -1,7 +1,6 @@
-"""Pages with known truth for an evaluation: images of a folder, or pages drawn from recordings."""
+"""Pages with known truth: images of a folder, each with what is printed on it in mV."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ from scipy import ndimage
 
 from ecgseg.alignment import PrintedLead
 from ecgseg.errors import EcgsegError
-from ecgseg.layout import LEADS, load_layout
+from ecgseg.layout import LEADS
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 
@@ -74,28 +73,3 @@ def folder_pages(folder: Path) -> list[KnownPage]:
         variant, printed = read_truth(path)
         pages.append(KnownPage(path.stem, variant or Path(folder).name, image, printed))
     return pages
-
-
-def random_excerpt(recording, seconds: float, rng: np.random.Generator):
-    """Return a random excerpt of a recording, `seconds` long or all there is."""
-    n = round(seconds * recording.fs)
-    start = int(rng.integers(max(0, recording.signal.shape[1] - n) + 1))
-    return replace(recording, signal=recording.signal[:, start : start + n], confidence=None)
-
-
-def rendered_pages(cfg) -> Iterator[KnownPage]:
-    """Draw `cfg.pages` pages per noise level, one at a time; the same recordings and styles in every level."""
-    from ecgseg.ptb import load_records
-    from ecgseg.render.page import render_page
-
-    records = load_records(cfg.root, split=cfg.split)
-    if not records:
-        raise TruthError(f"no recordings in the split '{cfg.split}' of {cfg.root or 'the embedded excerpts'}")
-    for level in cfg.noise_levels:
-        for i in range(cfg.pages):
-            record, layout = records[i % len(records)], cfg.layouts[i % len(cfg.layouts)]
-            rng = np.random.default_rng([cfg.seed, i])
-            excerpt = random_excerpt(record, load_layout(layout).seconds, rng)
-            page = render_page(excerpt, layout, level, rng, px_per_mm=cfg.dpi / 25.4 if cfg.dpi else None)
-            name = f"{level}_{i:03d}_{layout}_{record.name}"
-            yield KnownPage(name, level, page.image, printed_leads(page.printed))

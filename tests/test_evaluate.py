@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from ecgseg import evaluate as ev
 from ecgseg.alignment import PrintedLead
 from ecgseg.errors import GridError
-from ecgseg.testpages import KnownPage, TruthError, folder_pages, printed_leads, rendered_pages
+from ecgseg.evaluation import folder as ev
+from ecgseg.testpages import KnownPage, TruthError, folder_pages, printed_leads
 
 FS = 100
 WINDOWS = {"I": (0.0, 2.5), "II": (0.0, 10.0), "V1": (5.0, 7.5)}
@@ -107,21 +107,6 @@ def test_printed_leads_take_the_finite_run():
     assert (lead.lead, lead.t0, lead.t1, lead.signal.sum()) == ("I", 2.5, 5.0, 250)
 
 
-@pytest.mark.parametrize("level", ["none", "light"])
-def test_rendered_pages_bring_a_truth_that_scores(level):
-    cfg = OmegaConf.create(
-        {"root": None, "split": "val", "noise_levels": [level], "layouts": ["3x4_1r"], "pages": 1}
-        | {"dpi": 60, "seed": 3}
-    )
-    (first,), (again,) = list(rendered_pages(cfg)), list(rendered_pages(cfg))
-    assert np.array_equal(first.image, again.image) and first.image.dtype == np.uint8
-    leads = {p.lead: p for p in first.printed}
-    assert set(leads) == set(ev.LEADS) and first.variant == level
-    assert leads["II"].t0 == 0 and leads["II"].t1 == pytest.approx(10, abs=0.2)
-    assert leads["V1"].t0 == pytest.approx(5) and leads["V1"].t1 == pytest.approx(7.5, abs=0.2)
-    assert abs(np.median(leads["II"].signal)) < 0.01  # no offset that would count as power
-
-
 def write_truth(folder: Path, name: str, **changes) -> None:
     leads = {lead: (0.0, 0.0) for lead in ev.LEADS} | WINDOWS
     data = {f"sig_{p.lead}": p.signal for p in truth()} | {
@@ -172,7 +157,7 @@ def test_a_run_writes_its_files(tmp_path, capsys):
         write_truth(tmp_path, name)
     cfg = OmegaConf.create({"folder": str(tmp_path), "method": "network", "max_shift_s": 0.2, "save_predictions": True})
     fake = {"p0": 0.1, "p1": -1}
-    (line,) = ev.evaluate(cfg, tmp_path, lambda image: digitize(fake[image.stem]))
+    (line,) = ev.evaluate_folder(cfg, tmp_path, lambda image: digitize(fake[image.stem]))
     assert line["n"] == 2 and line["failed"] == 0.5
     with open(tmp_path / "results.csv", newline="") as file:
         rows = list(csv.DictReader(file))

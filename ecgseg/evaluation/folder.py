@@ -1,23 +1,16 @@
-"""How well pages are digitized: scored against their truth, as a table, CSV files and a plot.
+"""Pictures that have their truth beside them, scored: a table, CSV files and a plot. `evaluate_pages` is the core."""
 
-    python -m ecgseg.evaluate folder=DIR            images with truth, <image>.npz beside each
-    python -m ecgseg.evaluate pages=32 -m method=network,classic
-
-What each option means is in configs/evaluate.yaml. `evaluate_pages` is the core; it knows no files.
-"""
-
-import csv
 import logging
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter
 
-import hydra
 import numpy as np
 
 from ecgseg.alignment import PrintedLead
 from ecgseg.errors import EcgsegError
+from ecgseg.evaluation.results import write_rows
 from ecgseg.layout import LEADS
 from ecgseg.metrics import (
     LeadScore,
@@ -28,8 +21,7 @@ from ecgseg.metrics import (
     score_page,
     summary,
 )
-from ecgseg.paths import CONFIGS
-from ecgseg.testpages import KnownPage, folder_pages, rendered_pages
+from ecgseg.testpages import KnownPage, folder_pages
 
 GOOD_R = 0.9  # correlation from which a lead counts as read
 DTW_BAND_S = 0.1  # warping beyond a QRS width would compare one wave with another
@@ -139,21 +131,6 @@ def table(lines: list[dict]) -> str:
     )
 
 
-def write_rows(rows: list[dict], path: Path) -> None:
-    """Write dicts of equal keys as CSV, floats with six digits, blank for NaN."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({k: _cell(v) for k, v in row.items()})
-
-
-def _cell(value):
-    if not isinstance(value, float):
-        return value
-    return f"{value:.6g}" if np.isfinite(value) else ""
-
-
 def plot_rows(rows: list[dict], path: Path, title: str = "") -> None:
     """Draw the pages' dB per variant, with median and 10th percentile, and the share of pages above each dB."""
     import matplotlib
@@ -185,23 +162,17 @@ def plot_rows(rows: list[dict], path: Path, title: str = "") -> None:
     plt.close(figure)
 
 
-def evaluate(cfg, out: Path, digitize: Callable | None = None) -> list[dict]:
-    """Run a whole evaluation into the folder `out` and print its table; returns the lines of `summarize`."""
+def evaluate_folder(cfg, out: Path, digitize: Callable) -> list[dict]:
+    """Score the pictures of the folder `cfg.folder` into the folder `out`, print the table; returns its lines."""
     from tqdm import tqdm
 
-    pages = rendered_pages(cfg) if cfg.folder is None else folder_pages(cfg.folder)
-    total = len(cfg.noise_levels) * cfg.pages if cfg.folder is None else len(pages)
-    if digitize is None:
-        from ecgseg.digitize.digitizer import Digitizer
-
-        digitize = Digitizer.from_pretrained(**cfg.digitize)
+    pages = folder_pages(cfg.folder)
 
     def save(page: KnownPage, recording) -> None:
         recording.write_csv(out / "predictions" / f"{page.name}.csv")
 
-    if cfg.save_predictions:
-        (out / "predictions").mkdir(parents=True, exist_ok=True)
-    bar = tqdm(pages, total=total, unit="page", file=sys.stderr, disable=None)
+    (out / "predictions" if cfg.save_predictions else out).mkdir(parents=True, exist_ok=True)
+    bar = tqdm(pages, unit="page", file=sys.stderr, disable=None)
     rows = evaluate_pages(bar, digitize, cfg.max_shift_s, save if cfg.save_predictions else None)
     lines = summarize(rows)
     write_rows(rows, out / "results.csv")
@@ -213,18 +184,3 @@ def evaluate(cfg, out: Path, digitize: Callable | None = None) -> list[dict]:
             print(f"failed: {row['page']}: {row['message']}")
     print(f"written to {out}: results.csv, summary.csv, snr.png" + ", predictions/" * cfg.save_predictions)
     return lines
-
-
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="evaluate")
-def main(cfg) -> float:
-    """Evaluate as configs/evaluate.yaml says; returns the score in dB over all pages."""
-    from hydra.core.hydra_config import HydraConfig
-
-    try:
-        return evaluate(cfg, Path(HydraConfig.get().runtime.output_dir))[-1]["score"]
-    except EcgsegError as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""How well pages are read: pages drawn over a grid of conditions, measured against their truth, as tables."""
