@@ -3,6 +3,7 @@
 import os
 import struct
 import threading
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ _DECODE_ERRORS += (
 )
 _SUBFILE_TYPE, _THUMBNAIL_OR_MASK = 254, 5  # TIFF: bit 0 is a smaller copy of another page, bit 2 a mask
 _pillow_limit = threading.Lock()
+# Damaged tags of a picture that can be read all the same are of no interest to who runs a thousand of them.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 
 
 @dataclass(frozen=True)
