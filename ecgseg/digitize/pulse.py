@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from scipy.ndimage import maximum_filter1d
 
 from ecgseg.digitize.findings import Box
 
@@ -80,7 +81,7 @@ def _ink(image: np.ndarray, box: Box, px_per_mm: float) -> tuple[np.ndarray | No
         return None, (0, 0)
     bright = image[y0:y1, x0:x1].max(axis=2).astype(np.float32)
     dark = np.clip(np.percentile(bright, 80) - bright, 0, None)
-    lines = np.maximum(_through(dark), _through(dark.T).T)
+    lines = np.maximum(_through(dark, px_per_mm), _through(dark.T, px_per_mm).T)
     # The darkest of the box and a mm around is the pulse's own ink: it covers 3 % of that at least.
     near = round(px_per_mm)
     left, top = max(0, round(box.x0) - x0 - near), max(0, round(box.y0) - y0 - near)
@@ -92,10 +93,17 @@ def _ink(image: np.ndarray, box: Box, px_per_mm: float) -> tuple[np.ndarray | No
     return np.clip((dark - lines) / np.maximum(level - lines, LEFT_BY_GRID * level), 0, 1.2), (x0, y0)
 
 
-def _through(dark: np.ndarray) -> np.ndarray:
-    """Return how dark (h, 1) each row is nearly all along its left or its right half: a grid may end anywhere."""
+def _through(dark: np.ndarray, px_per_mm: float) -> np.ndarray:
+    """Return how dark (h, 1) the grid's line in each row is: dark along the left or the right half, as a grid may end.
+
+    A line of a grid has others 5 and 10 mm away; a flat trace, or flanks of pulses above each other, have not.
+    """
     half = dark.shape[1] // 2
-    return np.maximum(*(np.percentile(part, 20, axis=1) for part in (dark[:, :half], dark[:, half:])))[:, None]
+    along = np.maximum(*(np.percentile(part, 20, axis=1) for part in (dark[:, :half], dark[:, half:])))
+    reach = round(10 * px_per_mm)
+    padded = np.pad(maximum_filter1d(along, 3), reach)
+    others = [padded[reach + round(mm * px_per_mm) :][: len(along)] for mm in (-10, -5, 5, 10)]
+    return np.minimum(along, np.sort(others, axis=0)[-2])[:, None]
 
 
 def _ridges(ink: np.ndarray, px_per_mm: float) -> tuple[np.ndarray, np.ndarray]:

@@ -22,8 +22,9 @@ from ecgseg.layout import LEADS
 FLAT_PX_PER_MM = 8.0  # what the page network sees
 MM_PER_INCH = 25.4
 # Widths of sheets in mm to begin with: the network reads pages that are a quarter too large or too small.
-LANDSCAPE_MM, PORTRAIT_MM = (280.0, 200.0, 400.0), (205.0, 290.0)
-REACH = 1.5  # a pulse that would change the first guess by more than this factor is of another gain
+LANDSCAPE_MM, PORTRAIT_MM = (280.0, 200.0, 400.0, 550.0), (205.0, 290.0)
+REACH = 2.5  # factor by which a pulse may correct the first guess: beyond, too little is found to believe it
+NEAR = 1.5  # beyond this factor only pulses as wide as usual are believed
 ALIKE = 0.05  # pulses of one page differ by less (relative)
 CLOSE = 0.02  # of a look's scale to the truth: nearer, a second look is not needed
 DPI_AGREES = 0.03  # pulse and dpi: scanners and their drivers err by less
@@ -88,7 +89,8 @@ def scale_without_grid(pixels: np.ndarray, find: Find, dpi: float | tuple[float,
     if scale is None and from_file is None:
         raise GridError(
             f"no grid found, and nothing else that tells the scale: {len(look.findings.pulses)} calibration pulses "
-            f"({len(look.pulses)} measured), {'no' if speed is None else 'a'} printed speed, no dpi in the file; {_HINT}"
+            f"({len(look.pulses)} measured), {'no' if speed is None else 'a'} printed speed, no dpi in the file; "
+            f"{_HINT}"
         )
     if scale is None:
         return Scale(from_file, "dpi", 0.5, (f"no grid: the file's {from_file * MM_PER_INCH:.0f} dpi were believed",))
@@ -154,7 +156,7 @@ def _by_pulse(look: _Look, speed: float | None, gain: float | None, pixels: np.n
         return None
     height = look.height
     shown = gain or _likely_gain(height, look.pulses, speed)
-    if shown is None or not 1 / REACH < height / shown < REACH:
+    if shown is None or _off(height / shown) > np.log(REACH):
         return None
     px_per_mm, seen_twice = look.px_per_mm * height / shown, True
     if not PX_PER_MM[0] <= px_per_mm <= PX_PER_MM[1]:
@@ -175,10 +177,16 @@ def _by_pulse(look: _Look, speed: float | None, gain: float | None, pixels: np.n
 
 
 def _likely_gain(height: float, pulses: list[PulseSize], speed: float | None) -> float | None:
-    """Return the gain within REACH of the first guess at which the pulses are as wide as usual, or nearest to it."""
-    near = [g for g in GAINS if 1 / REACH < height / g < REACH]
+    """Return the gain nearest to the first guess at which the pulses are as wide as usual, or the nearest of all."""
     width = float(np.median([p.width_mm for p in pulses]))
-    return min(near, key=lambda g: (not _usual(width * g / height, speed), abs(np.log(height / g))), default=None)
+    usual = [g for g in GAINS if _off(height / g) < np.log(REACH) and _usual(width * g / height, speed)]
+    near = [g for g in GAINS if _off(height / g) < np.log(NEAR)]
+    return min(usual or near, key=lambda g: _off(height / g), default=None)
+
+
+def _off(factor: float) -> float:
+    """Return how far a factor is from 1, as a logarithm."""
+    return float(abs(np.log(factor)))
 
 
 def _usual_width(look: _Look, factor: float, speed: float | None) -> bool:
@@ -204,7 +212,7 @@ def _by_rows(look: _Look, speed: float | None) -> Scale | None:
     # Rows of three strips are 7.5 s long on some machines and 10 s on others.
     strips = float(np.median(count))
     factor = length / FLAT_PX_PER_MM / (ROW_S * speed)
-    if alike.sum() < 3 or alike.mean() < 0.75 or strips not in (1.0, 2.0, 4.0) or not 1 / REACH < factor < REACH:
+    if alike.sum() < 3 or alike.mean() < 0.75 or strips not in (1.0, 2.0, 4.0) or _off(factor) > np.log(NEAR):
         return None
     warning = f"no grid and no pulse: the rows were taken as {ROW_S:g} s long at the printed {speed:g} mm/s; {_HINT}"
     return Scale(look.px_per_mm * factor, "text", 0.4, (warning,))
