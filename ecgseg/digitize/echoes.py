@@ -19,7 +19,10 @@ MIN_COLUMNS = 60  # 15 mm of paper at 4 px/mm
 FLAT_MM = 0.1  # rms of a curve that shows nothing
 HOLDS, BREAKS = 0.45, 0.75  # rms of a law's sum over that of its largest lead: read from ink, and under wrong names
 LAW_NATS = 3.0
-REPEAT_NATS, REPEAT_SPREAD = 6.0, 0.04  # a lead printed twice: what 1 - r costs
+# A lead printed twice differs by noise of unknown size: the log likelihood of a lead is that of its unexplained share,
+# 1 - r, of so many independent samples, halved; reading leaves at least the least of it unexplained.
+SAMPLES, LEAST_NOISE = 6.0, 0.005
+MIN_REPEAT = 0.95  # the best lead's r must reach this: with less, neighbours' complexes decide
 
 
 def row_line(trace: np.ndarray, px_per_mm: float, baseline: float, half: float) -> np.ndarray:
@@ -72,22 +75,23 @@ class Echoes:
     def repeats(self, fit: Fit) -> dict[int, np.ndarray]:
         """Return per rhythm row of a fit (its number) the nats (12,) of each lead: does it repeat the short strip?
 
-        Leads that are not printed as short strips have the mean of the others.
+        Leads that are not printed as short strips have the mean of the others. Rows that repeat none are left out.
         """
         curves = self._curves(fit)
         found = {}
         for long, line in curves:
             if not long.rhythm:
                 continue
-            nats = np.full(len(LEADS), np.nan)
+            nats, best = np.full(len(LEADS), np.nan), 0.0
             for short, piece in curves:
                 if short.rhythm:
                     continue
                 first = round((short.t0 - long.t0) / long.seconds * len(line))
                 r = _correlation(short.sign * piece, line[first : first + len(piece)])
                 if np.isfinite(r):
-                    nats[LEADS.index(short.lead)] = -min(REPEAT_NATS, (1 - r) / REPEAT_SPREAD)
-            if np.isfinite(nats).any():
+                    best = max(best, r)
+                    nats[LEADS.index(short.lead)] = -SAMPLES / 2 * np.log(max(1 - r, LEAST_NOISE))
+            if best >= MIN_REPEAT:
                 nats = np.where(np.isfinite(nats), nats, np.nanmean(nats))
                 found[long.row] = nats - nats.max()
         return found

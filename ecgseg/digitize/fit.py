@@ -1,27 +1,26 @@
 """Rows and names → how well a layout fits them: the best way to put its rows on the page, and its log likelihood."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from ecgseg.digitize.align import OFF_PAGE, ROW_MISSED, align
 from ecgseg.digitize.leadnames import MISSED, Names, rows_of_names, strips_of_names
 from ecgseg.digitize.rows import Row
 from ecgseg.layout import LEADS, Layout, Strip
 
 # Log likelihoods (nats), each of one observation against its usual state.
-ROW_MISSED = 5.0  # a whole row of the layout is not found
 ROW_SPARE = 5.0  # a whole row that is found is none of the layout's
 OUTSIDE = 6.0  # trace as long as the row lies outside of it
-OFF_PAGE = 2.0  # a row of the layout lies off the paper
 START_HIT, START_MISSED, START_FALSE = 1.2, 1.0, 2.0
 NAME_ASTRAY = 3.0  # a name in a row where no strip begins
 NAME_SPARE = 1.5  # a name in a row that is none of the layout's
 NAME_MISSED, NAME_FOUND = -float(np.log(MISSED)), float(np.log(1 - MISSED))
 SIGN_DIFFERS = 0.7  # the minus of -aVR is easily missed
-PITCH_LIMIT, STEP_LIMIT = 2.5, 8.0
+PITCH_LIMIT = 2.5
+MOST_ABSENT = 2  # rows missing at the top that are looked into where any are missing
 # Geometry says nothing for sure: crowded pages are printed closer than their layout's closest.
-PITCH_SPREAD, STEP_SPREAD = 0.35, 0.1
-RHYTHM_STEP = (0.75, 1.25)  # a rhythm row stands apart by this many row distances
+PITCH_SPREAD = 0.35
 # Which leads machines print as rhythm strips, beside the one that the layout file names.
 RHYTHM_USUAL = 0.8
 RHYTHM_ODDS = {"II": 6.0, "V1": 4.0, "V5": 2.0, "I": 1.0, "III": 0.5, "aVF": 0.5, "V2": 1.0, "V3": 0.5}
@@ -47,7 +46,7 @@ class Evidence:
 @dataclass(frozen=True)
 class Fit:
     """A layout put on a page: x of the rows' start (mm), the found row of each of its rows (-1: none), the score in
-    nats with its parts, and the name (index, or -1) at each of its strips."""
+    nats with its parts, the name (index, or -1) at each of its strips, and those in its rows where no strip begins."""
 
     layout: Layout
     evidence: Evidence
@@ -56,6 +55,7 @@ class Fit:
     score: float
     parts: dict[str, float] = field(default_factory=dict)
     names: tuple[int, ...] = ()
+    astray: tuple[int, ...] = ()
 
     @property
     def length(self) -> float:
@@ -119,6 +119,10 @@ class Placement:
             self._columns[c] = (self.cover + boundaries, *self._names(c))
         return self._columns[c]
 
+    def column(self, c: int) -> np.ndarray:
+        """Return which of a row's c strips each name begins, -1 for none."""
+        return strips_of_names(self.evidence.names, self.x0, c, self.length / c)
+
     def _span(self) -> tuple[float, float]:
         """Return from where to where a row can be on the paper."""
         width = self.evidence.width
@@ -162,7 +166,7 @@ class Placement:
         says = np.full((m, c, len(LEADS)), -missed)
         at = np.full((m, c), -1)
         astray = np.zeros(m)
-        column = strips_of_names(names, self.x0, c, self.length / c)
+        column = self.column(c)
         for k, (row, col) in enumerate(zip(self.row_of_name, column, strict=True)):
             if row < 0:
                 continue
@@ -183,25 +187,44 @@ def rhythm_prior(lead: str) -> np.ndarray:
     return np.log(p)
 
 
-def fit_layout(layout: Layout, place: Placement) -> Fit:
-    """Return the best way to put a layout's rows on those found, whose start and length `place` gives."""
-    evidence = place.evidence
-    emission = np.stack([_row_scores(layout.row(k), place) for k in range(layout.n_rows)], axis=1)
-    chosen, score, regular = _align(emission, place.spare, evidence, layout)
-    pitch = _pitch_score(evidence.pitch, layout)
+def is_free(strip: Strip, layout: Layout) -> bool:
+    """Return whether a strip's lead differs from machine to machine: a rhythm strip's, and that of a single strip."""
+    return strip.rhythm or len(layout.strips) == 1
+
+
+def fit_layout(layout: Layout, place: Placement) -> list[Fit]:
+    """Return the best ways to put a layout's rows on those found, whose start and length `place` gives, best first.
+
+    There are several where rows of the layout were not found: they may be the first ones or the last ones.
+    """
+    emission = np.stack([_row_scores(layout, k, place) for k in range(layout.n_rows)], axis=1)
+    page = place.evidence
+    y = np.array([r.baseline for r in page.rows])
+
+    def way(first: int | None = None) -> tuple[list[int], float, float]:
+        return align(emission, place.spare, y, page.pitch, page.height, layout.rhythm_rows, first)
+
+    ways = [way()]
+    if min(ways[0][0]) < 0:
+        ways += [way(first) for first in range(MOST_ABSENT + 1)]
+    fits = {tuple(rows): _fit(layout, place, rows, score, regular) for rows, score, regular in ways}
+    return sorted(fits.values(), key=lambda f: -f.score)
+
+
+def _fit(layout: Layout, place: Placement, chosen: list[int], score: float, regular: float) -> Fit:
     names = []
     for s in layout.strips:
-        row = chosen[s.row]
-        strips = layout.row(s.row)
+        row, strips = chosen[s.row], layout.row(s.row)
         names.append(-1 if row < 0 else int(place.columns(len(strips))[2][row, strips.index(s)]))
-    spelled = sum(_names_score(layout.row(k), place)[i] for k, i in enumerate(chosen) if i >= 0)
-    parts = {"names": float(spelled), "rows": score - float(spelled), "steps": regular, "pitch": pitch}
-    return Fit(layout, evidence, place.x0, tuple(chosen), score + pitch, parts, tuple(names))
-
-
-def rename(fit: Fit, layout: Layout) -> Fit:
-    """Return a fit with a layout of the same strips under other names."""
-    return replace(fit, layout=layout)
+    spelled = float(sum(_names_score(layout, k, place)[i] for k, i in enumerate(chosen) if i >= 0))
+    pitch = _pitch_score(place.evidence, layout, chosen)
+    parts = {"names": spelled, "rows": score - spelled, "steps": regular, "pitch": pitch}
+    astray = tuple(
+        k
+        for k, i in enumerate(place.row_of_name)
+        if i in chosen and i >= 0 and place.column(len(layout.row(chosen.index(i))))[k] < 0
+    )
+    return Fit(layout, place.evidence, place.x0, tuple(chosen), score + pitch, parts, tuple(names), astray)
 
 
 def strip_windows(fit: Fit) -> list[tuple[Strip, float, float, float]]:
@@ -226,10 +249,11 @@ def row_heights(fit: Fit) -> np.ndarray:
     return np.array(heights)
 
 
-def _names_score(strips: tuple[Strip, ...], place: Placement) -> np.ndarray:
-    """Return per found row the nats of its names where these strips are its leads."""
+def _names_score(layout: Layout, k: int, place: Placement) -> np.ndarray:
+    """Return per found row the nats of its names where it is row k of the layout."""
+    strips = layout.row(k)
     _, says, at, astray = place.columns(len(strips))
-    if strips[0].rhythm:
+    if is_free(strips[0], layout):
         prior = rhythm_prior(strips[0].lead)
         return astray + np.logaddexp.reduce(says[:, 0] + prior, axis=1)
     leads = [LEADS.index(s.lead) for s in strips]
@@ -237,72 +261,24 @@ def _names_score(strips: tuple[Strip, ...], place: Placement) -> np.ndarray:
     read = place.evidence.names.names
     for c, s in enumerate(strips):
         if s.lead == "aVR":
-            differs = np.array([k >= 0 and read[k].lead == "aVR" and read[k].sign != s.sign for k in at[:, c]])
+            differs = np.array([n >= 0 and read[n].lead == "aVR" and read[n].sign != s.sign for n in at[:, c]])
             total = total - SIGN_DIFFERS * differs
     return total
 
 
-def _row_scores(strips: tuple[Strip, ...], place: Placement) -> np.ndarray:
-    return place.columns(len(strips))[0] + _names_score(strips, place)
+def _row_scores(layout: Layout, k: int, place: Placement) -> np.ndarray:
+    return place.columns(len(layout.row(k)))[0] + _names_score(layout, k, place)
 
 
-def _align(
-    emission: np.ndarray, spare: np.ndarray, evidence: Evidence, layout: Layout
-) -> tuple[list[int], float, float]:
-    """Choose the found row of each of a layout's rows, in order: dynamic programming over (found row, layout row).
-
-    emission (found, rows) and spare (found,) are nats. Rows of the layout may be missing at the top and at the
-    bottom; those missing in between are among the found ones, marked so. Returns the choice (-1: none), its score, and
-    the part of it that comes from the distances of the rows.
-    """
-    m, n = emission.shape
-    y = np.array([r.baseline for r in evidence.rows])
-    skipped = np.concatenate([[0.0], np.cumsum(spare)])  # nats of all rows above
-    pitch = evidence.pitch
-    above = np.array([[_absent(y[i] - k * pitch, evidence) for k in range(1, n + 1)] for i in range(m)])
-    below = np.array([[_absent(y[i] + k * pitch, evidence) for k in range(1, n + 1)] for i in range(m)])
-    before = np.concatenate([np.zeros((m, 1)), np.cumsum(above, axis=1)], axis=1)
-    after = np.concatenate([np.zeros((m, 1)), np.cumsum(below, axis=1)], axis=1)
-    steps = (y[None, :] - y[:, None]) / pitch  # [from, to]
-    upward = np.tril(np.ones((m, m), bool))
-    between = skipped[None, :-1] - skipped[1:, None]  # rows skipped between two
-    low, high = RHYTHM_STEP
-    apart = np.maximum(np.maximum(low - steps, steps - high), 0)
-    usual, rhythm = (
-        np.where(upward, -np.inf, -np.minimum((off / STEP_SPREAD) ** 2 / 2, STEP_LIMIT) - between)
-        for off in (steps - 1, apart)
-    )
-    best = np.full((m, n), -np.inf)
-    came = np.full((m, n), -1)
-    first_rhythm = n - layout.rhythm_rows
-    for a in range(n):
-        best[:, a] = emission[:, a] - skipped[:-1] - before[:, a]
-        if a:
-            reach = best[:, a - 1][:, None] + (rhythm if a >= first_rhythm else usual)
-            through = emission[:, a] + reach.max(axis=0)
-            better = through > best[:, a]
-            best[better, a], came[better, a] = through[better], reach.argmax(axis=0)[better]
-    total = best - (skipped[-1] - skipped[1:])[:, None] - after[:, n - 1 - np.arange(n)]
-    i, a = np.unravel_index(np.argmax(total), total.shape)
-    score, chosen, regular = float(total[i, a]), [-1] * n, 0.0
-    while True:
-        chosen[a] = int(i)
-        previous = came[i, a]
-        if previous < 0:
-            return chosen, score, regular
-        regular += float((rhythm if a >= first_rhythm else usual)[previous, i] + between[previous, i])
-        i, a = previous, a - 1
-
-
-def _absent(y: float, evidence: Evidence) -> float:
-    """Return the nats that a row at height y (mm) costs where none was found: less where there is no paper."""
-    off = y < 2 or (evidence.height is not None and y > evidence.height - 2)
-    return OFF_PAGE if off else ROW_MISSED + 0.5
-
-
-def _pitch_score(pitch: float, layout: Layout) -> float:
+def _pitch_score(evidence: Evidence, layout: Layout, chosen: list[int]) -> float:
+    """Return the nats of the rows' distance, and of the paper below them where a layout leaves rows empty."""
+    pitch, blank = evidence.pitch, 0.0
+    if layout.blank_rows:
+        last = evidence.rows[max(chosen)].baseline
+        below = None if evidence.height is None else (evidence.height - last) / pitch
+        blank = -0.5 if below is None else 0.5 if below > layout.blank_rows + 0.3 else -2.0
     if layout.n_rows == 1:
-        return 0.0
+        return blank
     low, high = layout.row_pitch_mm
-    off = max(np.log(low / pitch), np.log(pitch / high), 0.0)
-    return -min((off / PITCH_SPREAD) ** 2 / 2, PITCH_LIMIT)
+    off = max(float(np.log(low / pitch)), float(np.log(pitch / high)), 0.0)
+    return blank - min((off / PITCH_SPREAD) ** 2 / 2, PITCH_LIMIT)

@@ -10,9 +10,10 @@ from ecgseg.layout import LEADS
 
 # mm from the strip's start to the name's left edge: names begin with the strip, a little before or after it.
 NEAR_START = (-3.5, 7.0)
-IN_MARGIN = 32.0  # left of the first strip a name may stand before its calibration pulse
+IN_MARGIN = 22.0  # left of the first strip a name may end, before a calibration pulse
 SURE, UNSURE = 0.95, 0.5  # how often a name is read right whose finder gives 1, and 0
 MISSED = 0.25  # share of printed names that are not found
+ANOTHER = 2.5  # mm: heights of names above their rows that differ by more are two ways to write them
 SAME_PLACE = 1.0  # mm: names whose boxes' middles are nearer than their height and this are one, read twice
 
 _ALIKE = (("I", "II", "III"), ("aVR", "aVL", "aVF"), ("V1", "V2", "V3", "V4", "V5", "V6"))
@@ -77,8 +78,8 @@ def page_names(names: list[LeadName], px_per_mm: float) -> Names:
 def name_offsets(names: Names, rows: list[Row], pitch: float) -> list[float]:
     """Return how far below its row's baseline a page's names stand (mm, above: negative), at most two guesses.
 
-    All names of a page stand alike. Between close rows a name may belong to the one above or to the one below: then
-    both ways are returned.
+    All names of a page stand alike, but those in the margin may be level with their rows. Between close rows a name may
+    belong to the one above or to the one below. Where there are two such ways, both are returned.
     """
     if not len(names) or not rows:
         return [0.0]
@@ -91,7 +92,7 @@ def name_offsets(names: Names, rows: list[Row], pitch: float) -> list[float]:
     near *= np.exp(-((each / reach) ** 2))
     best = each[np.argmax(near)]
     guesses = [float(np.median(each[np.abs(each - best) <= 1.5]))]
-    rest = np.where(np.abs(each - best) > 0.6 * reach, near, 0.0)
+    rest = np.where(np.abs(each - best) > ANOTHER, near, 0.0)
     if rest.max() > 0.5 * near.max():
         guesses.append(float(each[np.argmax(rest)]))
     return guesses
@@ -121,5 +122,5 @@ def strips_of_names(names: Names, x0: float, columns: int, width: float) -> np.n
     # A name that begins left of the strip's start counts from its right edge at the latest.
     near = (dx >= NEAR_START[0]) & (dx <= NEAR_START[1])
     column = np.where(near.any(axis=1), near.argmax(axis=1), -1)
-    margin = (names.right <= x0 + 2.0) & (names.left >= x0 - IN_MARGIN)
+    margin = (names.right <= x0 + 2.0) & (names.right >= x0 - IN_MARGIN)
     return np.where((column < 0) & margin, 0, column)

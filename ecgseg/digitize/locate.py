@@ -4,15 +4,21 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ecgseg.digitize.candidates import all_fits
 from ecgseg.digitize.echoes import Echoes
 from ecgseg.digitize.findings import Findings
-from ecgseg.digitize.fit import Evidence, Fit, Placement, fit_layout, rhythm_prior, start_votes, strip_windows
-from ecgseg.digitize.leadnames import Names, name_offsets, page_names
-from ecgseg.digitize.records import left_of, side_by_side, with_second
+from ecgseg.digitize.fit import (
+    Fit,
+    is_free,
+    rhythm_prior,
+    strip_windows,
+)
+from ecgseg.digitize.leadnames import page_names
+from ecgseg.digitize.records import left_of, side_by_side
 from ecgseg.digitize.remarks import remarks, too_few_rows, unnamed_remark
-from ecgseg.digitize.rows import Row, find_rows, row_pitch, with_missed_rows
+from ecgseg.digitize.rows import Row, find_rows
 from ecgseg.digitize.starts import own_starts, refined_start
-from ecgseg.digitize.unnamed import fit_unnamed, named_by_print, usual_seconds
+from ecgseg.digitize.unnamed import named_by_print
 from ecgseg.errors import LayoutError
 from ecgseg.layout import LEADS, Layout, layout_names, load_layout, with_rhythm
 
@@ -20,7 +26,7 @@ TEMPER = 0.6  # the evidence's parts are not independent: log likelihoods count 
 MIN_SHARE = 0.6  # of the posterior: below this a page is left unnamed
 RHYTHM_SURE = 0.7  # below this a rhythm strip is left unnamed
 MIN_FOUND = 0.6  # of a forced layout's rows
-PLAUSIBLE = -3.5  # nats per row of the layout: less, and the page does not look like it
+PLAUSIBLE = -3.5  # nats per row of the layout, without names: less, and the page does not look like it
 WITHIN = 15.0  # nats from the best in which a fit is looked at more closely
 UNNAMED_CONFIDENCE = 0.2
 
@@ -57,9 +63,9 @@ class Located:
     """The strips of a page, the layout they follow, and the layouts that were considered, best first.
 
     `layout` is None and `named` False where the leads are not known: the strips are then called R1, R2S1, …; so is a
-    single rhythm strip (R4) where only its lead is not known. `seconds` is the length of the rows either way. `confidence` is the probability that layout and all names are
-    right. To compare ways to read one page: `score` in nats, and how many printed names agree with the layout and
-    how many contradict it.
+    single rhythm strip (R4) where only its lead is not known. `seconds` is the length of the rows either way.
+    `confidence` is the probability that layout and all names are right. To compare ways to read one page: `score` in
+    nats, and how many printed names agree with the layout and how many contradict it.
     """
 
     layout: Layout | None
@@ -104,65 +110,20 @@ def locate(
         rows, names = left_of(rows, names, beside)
     tried = [forced] if forced else [load_layout(name) for name in layout_names()]
     echoes = None if trace is None else Echoes(trace, px_per_mm)
-    fits = _fits(rows, names, size, speeds or (speed,), tried, unnamed=forced is None)
+    fits = all_fits(rows, names, size, speeds or (speed,), tried, unnamed=forced is None)
     fits = _listened(fits, echoes)
     if forced:
         best, share = fits[0], 1.0
         if best.found_rows < MIN_FOUND * forced.n_rows:
             raise LayoutError(too_few_rows(rows, forced, best.evidence.speed))
     else:
-        best, share = _decide(fits)
-    fit, sure, said = _with_rhythm_names(best, echoes)
+        best, share = _decide(fits, echoes)
+    fit, sure, said = _with_free_names(best, echoes)
     if beside is not None:
         said.append("there are two records side by side on the page: the left one is read, the other left out")
     if fit.layout.name == "unnamed":
         said.append(unnamed_remark(fit, _rivals(fits)))
     return _located(fit, share * sure, fits, said, echoes, px_per_mm, forced is not None)
-
-
-def _fits(rows, names: Names, size, speeds, tried: list[Layout], unnamed: bool) -> list[Fit]:
-    """Return the best fit of each layout, and of a page of no layout, over speeds, starts and places of names."""
-    best: dict[str, Fit] = {}
-    for evidence in _evidences(rows, names, size, speeds):
-        places: dict[tuple[int, float], list[Placement]] = {}
-
-        def placements(columns: int, length: float, evidence=evidence, places=places) -> list[Placement]:
-            key = (columns, round(length, 3))
-            if key not in places:
-                starts = start_votes(evidence.rows, columns, length)
-                places[key] = [Placement(evidence, x0, length) for x0 in starts]
-            return places[key]
-
-        found = [
-            with_second(fit_layout(one, place))
-            for one in tried
-            for place in placements(max(len(one.row(k)) for k in range(one.n_rows)), one.seconds * evidence.speed)
-        ]
-        if unnamed:
-            length = usual_seconds(evidence.rows, evidence.speed) * evidence.speed
-            found += [fit for place in placements(1, length)[:1] for fit in fit_unnamed(place)]
-        for fit in found:
-            if fit.layout.name not in best or fit.score > best[fit.layout.name].score:
-                best[fit.layout.name] = fit
-    return _distinct(best.values())
-
-
-def _distinct(fits) -> list[Fit]:
-    """Return the fits, best first, without those that say the same as a better one under another name."""
-    kept: dict[tuple, Fit] = {}
-    for fit in sorted(fits, key=lambda f: (-f.score, f.layout.told_by)):
-        kept.setdefault((fit.layout.strips, fit.layout.seconds), fit)
-    return list(kept.values())
-
-
-def _evidences(rows: list[Row], names: Names, size, speeds) -> list[Evidence]:
-    """Return what the page shows for each speed and each guess of where its names stand."""
-    pitch = row_pitch(rows)
-    out = []
-    for offset in name_offsets(names, rows, pitch):
-        asked = with_missed_rows(rows, pitch, [float(y) - offset for y in names.y])
-        out += [Evidence(asked, pitch, names, offset, *size, speed) for speed in speeds]
-    return out
 
 
 def _listened(fits: list[Fit], echoes: Echoes | None) -> list[Fit]:
@@ -177,7 +138,7 @@ def _listened(fits: list[Fit], echoes: Echoes | None) -> list[Fit]:
     return sorted(heard + [f for f in fits if f not in near], key=lambda f: -f.score)
 
 
-def _decide(fits: list[Fit]) -> tuple[Fit, float]:
+def _decide(fits: list[Fit], echoes: Echoes | None) -> tuple[Fit, float]:
     """Return the fit to believe, and its probability: the best if it is plainly so, else the page without names."""
     shares = _shares(fits)
     plain = next(f for f in fits if f.layout.name == "unnamed")
@@ -185,7 +146,7 @@ def _decide(fits: list[Fit]) -> tuple[Fit, float]:
     if best is plain:
         custom = named_by_print(plain)
         return (custom, share * _all_read_right(custom)) if custom else (plain, share)
-    believed = share >= MIN_SHARE and best.score / best.layout.n_rows > PLAUSIBLE and _told(best)
+    believed = share >= MIN_SHARE and _plausible(best) and _told(_with_free_names(best, echoes)[0])
     return (best, share) if believed else (plain, share)
 
 
@@ -193,7 +154,12 @@ def _rivals(fits: list[Fit]) -> list[Layout]:
     """Return the layouts that fit a page nearly as well as any, where their rows are like the page's at all."""
     best = fits[0].score
     near = [f for f in fits if f.layout.name != "unnamed" and f.score > best - 3]
-    return [f.layout for f in near if f.score / f.layout.n_rows > PLAUSIBLE]
+    return [f.layout for f in near if _plausible(f)]
+
+
+def _plausible(fit: Fit) -> bool:
+    """Return whether the rows found are at all like the layout's."""
+    return fit.parts["rows"] / fit.layout.n_rows > PLAUSIBLE
 
 
 def _told(fit: Fit) -> bool:
@@ -204,7 +170,8 @@ def _told(fit: Fit) -> bool:
         return True
     short = with_rhythm(layout, ()).strips
     usual = any(with_rhythm(load_layout(name), ()).strips == short for name in layout_names("geometry"))
-    enough = agree >= min(2, len(layout.strips)) or (agree >= 1 and fit.parts.get("laws", 0.0) > 1.0)
+    # The leads' laws may hold by chance: they are no second name.
+    enough = agree >= min(2, len(layout.strips))
     return usual or (enough and agree > against)
 
 
@@ -228,15 +195,18 @@ def _agreement(fit: Fit) -> tuple[int, int]:
     return agree, len(read) - agree
 
 
-def _with_rhythm_names(fit: Fit, echoes: Echoes | None) -> tuple[Fit, float, list[str]]:
-    """Return the fit with its rhythm rows called as names and repeated leads say, how sure that is, and doubts."""
-    layout, doubts, sure = fit.layout, [], 1.0
-    if not layout.rhythm_rows or layout.name in ("unnamed", "custom"):
+def _with_free_names(fit: Fit, echoes: Echoes | None) -> tuple[Fit, float, list[str]]:
+    """Return the fit with its rhythm rows called as names and repeated leads say, how sure that is, and doubts.
+
+    They differ from machine to machine, and so does the lead of a single strip.
+    """
+    layout, doubts, sure, strips = fit.layout, [], 1.0, []
+    if layout.name in ("unnamed", "custom"):
         return fit, sure, doubts
     repeats = echoes.repeats(fit) if echoes else {}
-    leads = []
     for s, k in zip(layout.strips, fit.names, strict=True):
-        if not s.rhythm:
+        if not is_free(s, layout):
+            strips.append(s)
             continue
         score = rhythm_prior(s.lead) + repeats.get(s.row, 0.0)
         if k >= 0:
@@ -248,10 +218,8 @@ def _with_rhythm_names(fit: Fit, echoes: Echoes | None) -> tuple[Fit, float, lis
             lead = f"R{s.row + 1}"
         else:
             sure *= float(p.max())
-        leads.append(lead)
-    short = tuple(s for s in layout.strips if not s.rhythm)
-    long = tuple(replace(s, lead=n) for s, n in zip((s for s in layout.strips if s.rhythm), leads, strict=True))
-    return replace(fit, layout=replace(layout, strips=short + long)), sure, doubts
+        strips.append(replace(s, lead=lead))
+    return replace(fit, layout=replace(layout, strips=tuple(strips))), sure, doubts
 
 
 def _located(
@@ -274,6 +242,7 @@ def _located(
             px = (x0 * px_per_mm, x1 * px_per_mm, y * px_per_mm)
             strips.append(LocatedStrip(s.lead, s.row, s.t0, s.t1, *px, s.rhythm, s.sign))
     agree, against = _agreement(fit) if named else (0, 0)
+    against += len(fit.astray) if named else 0
     if not named:
         confidence = min(confidence, UNNAMED_CONFIDENCE)
     elif forced:

@@ -27,15 +27,17 @@ def with_second(fit: Fit) -> Fit:
         return fit
     place = Placement(evidence, fit.x0, fit.length)
     rest = replace(evidence, rows=[evidence.rows[i] for i in over])
-    other = fit_layout(layout, Placement(rest, fit.x0, fit.length))
-    won = float(sum(place.spare[i] for i in over)) + other.score + TWO_RECORDS
+    other = fit_layout(layout, Placement(rest, fit.x0, fit.length))[0]
+    spared = float(sum(place.spare[i] for i in over))
+    won = spared + other.score + TWO_RECORDS
     if other.found_rows < SHARE_OF_ROWS * layout.n_rows or won <= 0:
         return fit
     own = np.array([-1 if i < 0 else over[i] for i in other.rows])
     first = fit
     if _top(own) < _top(np.array(fit.rows)):
         first = replace(other, evidence=evidence, rows=tuple(int(i) for i in own))
-    return replace(first, score=fit.score + won, parts={**first.parts, "second": won})
+    rows = min(fit.parts["rows"] + spared, other.parts["rows"])
+    return replace(first, score=fit.score + won, parts={**first.parts, "rows": rows, "second": won})
 
 
 def _top(rows: np.ndarray) -> int:

@@ -24,9 +24,10 @@ def unnamed_remark(fit: Fit, rivals: list[Layout]) -> str:
         fits = f"which may be {' or '.join(sorted({r.name for r in rivals}))}"
     else:
         fits = "which fits no known layout"
+    choices = "" if rivals else f" ({', '.join(layout_names())})"
     return (
-        f"{found}, {fits}: the strips are given without lead names; name the layout with digitize.layout=… "
-        f"({', '.join(layout_names())}), or check the paper speed ({fit.evidence.speed:g} mm/s)"
+        f"{found}, {fits}: the strips are given without lead names; name the layout with digitize.layout=…{choices}, "
+        f"or check the paper speed ({fit.evidence.speed:g} mm/s)"
     )
 
 
@@ -105,7 +106,12 @@ def _empty_strips(fit: Fit) -> list[str]:
 
 
 def _contradictions(fit: Fit) -> list[str]:
-    out = []
+    read, out = [fit.evidence.names.names[k].lead for k in fit.astray], []
+    if read:
+        what = f"name{'s' if len(read) > 1 else ''} {', '.join(read)}"
+        out.append(
+            f"the {what} stand{'' if len(read) > 1 else 's'} where layout {fit.layout.name} has no strip's start"
+        )
     for s, k in zip(fit.layout.strips, fit.names, strict=True):
         if k < 0:
             continue

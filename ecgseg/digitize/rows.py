@@ -13,6 +13,8 @@ OWN_ZERO = 6.0  # a strip with a zero line of its own stands this far off its ro
 MIN_STRETCH = 4.0
 MIN_ROW = 12.0  # a row with less trace than this is a frame, a text or a blot
 MIN_SHARE = 0.2  # and so is one with less than this share of what the longest row has
+FULL = 0.5  # of what the longest row has: a row that counts for the rows' distance
+CLOSEST = 9.0  # rows nearer than this are crowded
 ALONE = 25.0  # the distance assumed where there is one row only: names stand nearer
 POINT_REACH = 5.0  # a strip's start is marked at its baseline, give or take a wave
 
@@ -68,27 +70,32 @@ def find_rows(findings: Findings, px_per_mm: float) -> list[Row]:
     longest = max((_length(g) for g in groups), default=0.0)
     groups = [g for g in groups if _length(g) >= max(MIN_ROW, MIN_SHARE * longest)]
     rows = sorted((_row(g) for g in groups), key=lambda r: r.baseline)
-    reach = min(POINT_REACH, 0.4 * row_pitch(rows))
+    reach = min(POINT_REACH, 0.4 * row_pitches(rows)[0])
     starts, ends = (_of_rows(p, rows, reach, px_per_mm) for p in (findings.starts, findings.ends))
     return [
         Row(r.baseline, r.x0, r.x1, r.pieces, tuple(s), tuple(e)) for r, s, e in zip(rows, starts, ends, strict=True)
     ]
 
 
-def row_pitch(rows: list[Row]) -> float:
+def row_pitches(rows: list[Row]) -> list[float]:
     """Return the usual distance of neighbouring rows in mm: the one that most distances, or their halves, have.
 
-    ALONE for fewer than two rows.
+    Two rows may have a missed one between them: then half their distance is returned too. ALONE for a single row.
+    Rows with little trace do not count: they may be none.
     """
-    gaps = np.diff([r.baseline for r in rows if not r.missed])
+    longest = max((r.covered for r in rows), default=0.0)
+    gaps = np.diff([r.baseline for r in rows if r.covered >= FULL * longest])
     if not len(gaps):
-        return ALONE
+        return [ALONE]
+    if len(gaps) == 1:
+        gap = float(gaps[0])
+        return [gap, gap / 2] if gap >= 2 * CLOSEST else [gap]
     ratio = gaps[None, :] / gaps[:, None]
     whole = np.abs(ratio - 1) < 0.2
     support = whole.sum(axis=1) + 0.4 * (np.abs(ratio - 2) < 0.3).sum(axis=1)
     # Between distances of equal support the larger: a false row halves a distance, a missed one must double it.
     best = max(range(len(gaps)), key=lambda k: (round(support[k], 3), gaps[k]))
-    return float(np.median(gaps[whole[best]]))
+    return [float(np.median(gaps[whole[best]]))]
 
 
 def with_missed_rows(rows: list[Row], pitch: float, heights: list[float]) -> list[Row]:

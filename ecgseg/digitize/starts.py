@@ -8,7 +8,8 @@ from ecgseg.digitize.fit import Fit, row_heights
 SEARCH = 4.0  # mm beside the start that the strips' places give
 STEADY = 8.0  # mm that a trace goes on for at least
 AGREE = 0.5  # mm
-HALF_STROKE = 0.15  # a line's ink begins half its width before its first point
+HALF_STROKE = 0.3  # a line's ink, and what a network calls so, begins about half its width before its first point
+STROKES = (-0.25, 1.5)  # mm by which the ink may be longer than the layout's rows: a stroke's width
 SHIFT_MM = 7.5  # a row this far off is shifted; less may be a 5 mm calibration pulse or a faint beginning
 WHOLE = 2.5  # mm: a row of the layout's length, give or take this, is all there
 
@@ -28,7 +29,7 @@ def refined_start(fit: Fit, echoes: Echoes | None) -> float:
     begin, end = (_agreed(np.array(found)) for found in (begins, ends))
     if begin is None:
         return fit.x0
-    if end is not None and abs(end - fit.length - begin) < 1.0:
+    if end is not None and STROKES[0] <= end - fit.length - begin <= STROKES[1]:
         return (begin + end - fit.length) / 2
     return begin + HALF_STROKE
 
