@@ -10,6 +10,7 @@ from pdf_maker import pdf, scanned
 from ecgseg.digitize import read_pdf
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # what Pillow thinks of damaged tags
 def test_spoiled_files_are_read_or_refused_and_leave_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(read_pdf, "_ask", fuzz_readers.in_this_process)
     monkeypatch.chdir(tmp_path)

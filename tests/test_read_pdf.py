@@ -26,6 +26,10 @@ def test_a_scanned_page_comes_as_its_own_pixels(scan, tmp_path):
     np.testing.assert_array_equal(read_image(str(path)), scan)
 
 
+def test_a_mark_before_the_first_byte_does_no_harm(scan):
+    np.testing.assert_array_equal(read_picture(b"\xef\xbb\xbf\r\n" + pdf(scanned(scan, 200))).pixels, scan)
+
+
 def test_every_page_turned_pages_and_vector_pages(scan):
     lines = b"0 0 0 RG 0 0 m 72 72 l S"
     document = pdf(scanned(scan, 150, rotate=90), {"size": (144, 72), "content": lines})

@@ -67,7 +67,7 @@ def read_picture(source: str | Path | bytes, page: int = 1, max_pixels: int = MA
     locked, too large or too small, or has no such page.
     """
     shown = name_of(source)
-    if _head(source).startswith(b"%PDF"):
+    if is_pdf(_head(source)):
         from ecgseg.digitize.read_pdf import render_page
 
         pixels, dpi = render_page(_path_or_bytes(source), shown, page, max_pixels)
@@ -93,7 +93,7 @@ def count_pages(source: str | Path | bytes) -> int:
     Only headers are read. Raises ReadError as `read_picture` does, and for more than MAX_PAGES pages.
     """
     shown = name_of(source)
-    if _head(source).startswith(b"%PDF"):
+    if is_pdf(_head(source)):
         from ecgseg.digitize.read_pdf import count_pages as count_pdf_pages
 
         pages = count_pdf_pages(_path_or_bytes(source), shown)
@@ -103,6 +103,11 @@ def count_pages(source: str | Path | bytes) -> int:
     if pages > MAX_PAGES:
         raise ReadError(f"{shown} has {pages} pages or more; {MAX_PAGES} are read from one file: split it")
     return pages
+
+
+def is_pdf(head: bytes) -> bool:
+    """Return whether a file that begins so is a PDF; some programs put a byte order mark or a blank line before it."""
+    return head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"%PDF")
 
 
 def name_of(source: str | Path | bytes) -> str:

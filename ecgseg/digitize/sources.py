@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ecgseg.digitize.read import MAX_PIXELS, Picture, count_pages, name_of, read_picture
+from ecgseg.digitize.read import MAX_PIXELS, Picture, count_pages, is_pdf, name_of, read_picture
 from ecgseg.errors import ReadError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".pdf", ".heic", ".heif")
@@ -167,7 +167,7 @@ def _stdin() -> Iterator[tuple[Path | bytes, str | None]]:
         yield Path(STDIN), f"standard input has more than {MAX_STDIN_BYTES // 1_000_000} MB; give the file by its path"
     elif not data:
         yield Path(STDIN), "standard input is empty; pipe a picture, a PDF or a list of paths into it"
-    elif not data.startswith(b"%PDF") and _as_text(data) is not None:
+    elif not is_pdf(data[:512]) and _as_text(data) is not None:
         yield from _lines(data, Path(STDIN))
     else:
         yield data, None
