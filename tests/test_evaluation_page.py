@@ -5,7 +5,8 @@ import pytest
 from fake_pages import flat_of, job_and_page, reading_of
 
 from ecgseg.evaluation.geometry import map_error, match_strips, page_mm
-from ecgseg.evaluation.measures import FIELDS, measure, told_gain, undrawn
+from ecgseg.evaluation.measures import measure, told_gain, undrawn
+from ecgseg.evaluation.results import FIELDS
 
 
 def line(reading=None, status="read", message="", **page):
@@ -62,6 +63,24 @@ def test_gaps_and_wrong_samples_are_counted():
     assert row["nan_share"] == pytest.approx(0.5 / 12, abs=1e-3)
     assert row["wrong_share"] == pytest.approx(0.05 * 12 / 11.5, abs=5e-3)
     assert row["snr_db"] < 30
+
+
+def test_a_gap_costs_the_score_but_not_what_was_read():
+    def blank(signal):
+        signal[:, ::7] += 0.05
+        signal[:, 3000:3400] = np.nan
+        return signal
+
+    row = line(lambda page: reading_of(page, change=blank), layout="12x1")
+    _, page = job_and_page("12x1")
+    assert page.printed.fs == 500
+    kept = np.ones(page.printed.signal.shape[1], bool)
+    kept[3000:3400] = False
+    ink = page.printed.signal.astype(float)[:, kept]
+    # The alignment takes the mean of the error out.
+    noise = 0.05**2 * (1 / 7) * (6 / 7) * np.isfinite(ink).sum()
+    assert row["snr_db_read"] == pytest.approx(10 * np.log10(np.nansum(ink**2) / noise), abs=0.05)
+    assert row["snr_db"] < row["snr_db_read"] - 3 and row["wrong_share"] == 0
 
 
 def test_what_lies_on_no_strip_and_what_is_missing_spoil_the_names():

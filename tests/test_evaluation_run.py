@@ -51,7 +51,7 @@ def test_a_run_measures_every_page_once_and_reports(tmp_path, monkeypatch, caplo
     assert [row["status"] for row in rows] == ["read", "read", "refused", "failed"]
     assert "a bug" in caplog.text and rows[3]["message"] == "ZeroDivisionError: a bug"
     assert rows[0]["snr_db"] > rows[1]["snr_db"] + 20 and rows[1]["wrong_share"] > 0.9
-    assert rows[0]["leads"]["V2"][1] == 0.8 and rows[0]["step_seconds"] == {"mask": 2.0, "trace": 3.0}
+    assert rows[0]["leads"]["V2"][2] == 0.8 and rows[0]["step_seconds"] == {"mask": 2.0, "trace": 3.0}
     assert len({row["version"] for row in rows}) == 1
     running.run(cfg, tmp_path, read)
     assert read.calls == 4

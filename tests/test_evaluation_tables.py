@@ -11,7 +11,15 @@ from ecgseg.evaluation.seconds import stage_seconds
 
 
 def line(**changes):
-    plain = {"status": "read", "layout": "3x4_1r", "noise": "scan", "speed": 25.0, "gain": 10.0, "row_pitch": np.nan}
+    plain = {
+        "status": "read",
+        "snr_db_read": 20.0,
+        "layout": "3x4_1r",
+        "noise": "scan",
+        "speed": 25.0,
+        "gain": 10.0,
+        "row_pitch": np.nan,
+    }
     plain |= {"number": 0, "seed": 1, "page": "p", "layout_right": 1.0, "names_right": 1.0, "turned_right": 1.0}
     plain |= {"speed_right": 1.0, "gain_right": 1.0, "map_rms_mm": 0.05, "snr_db": 20.0, "snr_db_by_place": 20.0}
     plain |= {"nan_share": 0.0, "wrong_share": 0.0, "quality": 0.9, "leads": {}, "seconds": 10.0, "step_seconds": {}}
@@ -73,9 +81,12 @@ def test_quality_keeps_its_promise_or_not():
     assert [b["n"] for b in parts] == [10] * 4 and parts[0]["to"] < parts[1]["from"]
     assert parts[3]["median"] == pytest.approx(np.median([row["snr_db"] for row in good[30:]]))
     assert bins(page_pairs(good[:4])) == []
-    unnamed = line(status="unnamed", snr_db=0.0, snr_db_by_place=17.0, leads={"I": [15.0, 0.7], "II": [None, 0.2]})
+    unnamed = line(
+        status="unnamed", snr_db=0.0, snr_db_by_place=17.0, leads={"I": [15.0, 16.0, 0.7], "II": [None, None, 0.2]}
+    )
     assert page_pairs([unnamed, refused()]).tolist() == [[0.9, 17.0]]
     assert lead_pairs([unnamed, refused()]).tolist() == [[0.7, 15.0]]
+    assert lead_pairs([unnamed], of_read=True).tolist() == [[0.7, 16.0]]
 
 
 def test_overlap_costs_are_differences_of_the_same_page():

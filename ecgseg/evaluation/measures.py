@@ -7,22 +7,15 @@ import numpy as np
 from ecgseg.evaluation.conditions import Job
 from ecgseg.evaluation.geometry import MapError, StripMatch, map_error, match_strips
 from ecgseg.evaluation.overlap import touching_share
+from ecgseg.evaluation.results import UNDRAWN
 from ecgseg.layout import LEADS, LIMB_LEADS
-from ecgseg.metrics import PageScore, score_page
+from ecgseg.metrics import PageScore, score_page, to_db
 from ecgseg.testpages import printed_leads
 
 WRONG_MV = 0.1  # one small square at 10 mm/mV: more is a wrong number, not an inexact one
 SAME_TIME_S = 0.2  # what the alignment of the score forgives
 STYLE_FIELDS = ("grid", "names", "pulse", "caption", "sheet", "separator", "trace_kind", "crowding", "chest_gain")
 NOT_READ = (MapError(), StripMatch({}, (), ()))
-UNDRAWN = "undrawn"
-FIELDS = (
-    *("page", "layout", "noise", "speed", "gain", "row_pitch", "number", "seed", "status", "message"),
-    *("read_as", "layout_right", "names_right", "times_right", "strips", "strips_named", "strips_extra"),
-    *("speed_right", "gain_right", "turned_right", "turn_deg", "map_rms_mm", "snr_db", "ratio", "snr_db_by_place"),
-    *("nan_share", "wrong_share", "leads_found", "r", "rmse_mv", "quality", "leads", "warnings", "seconds"),
-    *("step_seconds", "recording", "drawn_as", "px_per_mm", "touching", "style", "version"),
-)
 
 
 def measure(job: Job, page, reading, status: str, message: str, seconds: float, max_shift_s: float = 0.2) -> dict:
@@ -59,7 +52,12 @@ def measure(job: Job, page, reading, status: str, message: str, seconds: float, 
         "snr_db_by_place": placed.snr_db,
         **_samples(score, printed),
         "quality": float(np.mean(list(quality.values()))) if quality else np.nan,
-        "leads": json.dumps({s.lead: [_short(s.snr_db), _short(quality.get(s.lead))] for s in leads}),
+        "leads": json.dumps(
+            {
+                s.lead: [_short(s.snr_db), _short(db_of_read([s], [p])), _short(quality.get(s.lead))]
+                for s, p in zip(leads, printed, strict=True)
+            }
+        ),
         "warnings": 0 if reading is None else len(reading.recording.warnings),
         "seconds": seconds,
         "step_seconds": json.dumps({k: round(float(v), 3) for k, v in (about.get("step_seconds") or {}).items()}),
@@ -159,6 +157,20 @@ def _all_equal(pairs: list[tuple[float | None, float]]) -> float:
     return np.nan if np.isnan(found).any() else float(all(found))
 
 
+def db_of_read(scores, printed) -> float:
+    """Return the dB of leads over those of their samples that were read; NaN where none was.
+
+    In the challenge's score a sample that is left out counts as 0 mV, so that a gap may cost more than a wrong value.
+    """
+    power = noise = 0.0
+    for score, true in zip(scores, printed, strict=True):
+        if score.estimate is not None:
+            read = np.isfinite(score.estimate)
+            power += float((true.signal[read] ** 2).sum())
+            noise += float(((true.signal - score.estimate)[read] ** 2).sum())
+    return float(to_db(power / max(noise, power * 1e-9))) if power > 0 else np.nan
+
+
 def _samples(score: PageScore, printed) -> dict:
     """Return the shares of printed samples that were not read and of those read that are wrong; medians of leads."""
     total = sum(len(p.signal) for p in printed)
@@ -169,6 +181,7 @@ def _samples(score: PageScore, printed) -> dict:
     kept = off[np.isfinite(off)]
     found = [s for s in score.leads if s.found]
     return {
+        "snr_db_read": db_of_read(score.leads, printed),
         "nan_share": 1 - len(kept) / total,
         "wrong_share": float((kept > WRONG_MV).mean()) if len(kept) else np.nan,
         "leads_found": len(found) / len(score.leads),

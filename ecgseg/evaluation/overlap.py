@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ecgseg.evaluation.results import READ
+
 COLUMN_MM = 1.0  # in which two rows' traces are compared: some 40 ms, less than a QRS
 
 
@@ -100,6 +102,7 @@ def degrees_table(lines: list[dict]) -> list[dict]:
                 "loss_median": float(np.median(loss)),
                 "loss_p90": float(np.percentile(loss, 90)),
                 "by_place_median": float(np.median(placed)),
+                "not_read": float(np.mean([x["status"] not in READ for x in some])),
                 "much": float(np.mean(loss > MUCH_DB)),
                 "more_nan": float(np.nanmean([x["more_nan"] for x in some])),
                 "more_wrong": _mean([x["more_wrong"] for x in some]),

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from ecgseg.evaluation.tables import READ, markdown
+from ecgseg.evaluation.results import READ
+from ecgseg.evaluation.tables import markdown
 
 BINS = 10
 FEWEST = 5  # pages in a bin: fewer have no 10th percentile to speak of
@@ -18,14 +19,14 @@ def page_pairs(rows: list[dict]) -> np.ndarray:
     return _finite([(row["quality"], db) for row, db in zip(read, true, strict=True)])
 
 
-def lead_pairs(rows: list[dict]) -> np.ndarray:
-    """Return predicted quality and true dB (n, 2) of all leads of the pages read."""
-    pairs = [(quality, db) for row in rows if row["status"] in READ for db, quality in row["leads"].values()]
-    return _finite([(np.nan if q is None else q, np.nan if db is None else db) for q, db in pairs])
+def lead_pairs(rows: list[dict], of_read: bool = False) -> np.ndarray:
+    """Return predicted quality and true dB (n, 2) of all leads of the pages read; `of_read`: of the samples read."""
+    leads = [lead for row in rows if row["status"] in READ for lead in row["leads"].values()]
+    return _finite([(lead[2], lead[1 if of_read else 0]) for lead in leads])
 
 
 def _finite(pairs: list) -> np.ndarray:
-    pairs = np.array(pairs, float).reshape(-1, 2)
+    pairs = np.array(pairs, float).reshape(-1, 2)  # None becomes NaN
     return pairs[np.isfinite(pairs).all(axis=1)]
 
 

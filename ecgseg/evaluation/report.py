@@ -19,6 +19,7 @@ _COSTS = (
     Heading("loss_median", "dB lost: median", ".1f"),
     Heading("loss_p90", "p90", ".1f"),
     Heading("by_place_median", "median by place", ".1f"),
+    Heading("not_read", "refused or failed", ".0%"),
     Heading("much", "lose > 3 dB", ".0%"),
     Heading("more_nan", "more not read", ".1%"),
     Heading("more_wrong", "more > 0.1 mV off", ".1%"),
@@ -98,16 +99,16 @@ def _overlap(rows: list[dict], out: Path) -> list[str]:
 
 
 def _quality(rows: list[dict], out: Path) -> list[str]:
-    pages, leads = page_pairs(rows), lead_pairs(rows)
+    pages, leads, of_read = page_pairs(rows), lead_pairs(rows), lead_pairs(rows, of_read=True)
     if not len(pages):
         return []
     plot_promise(rows, out / "quality.png")
     parts = ["## Predicted quality against true dB", "![Predicted quality against true dB](quality.png)"]
-    for pairs, what in ((pages, "pages"), (leads, "leads")):
+    for pairs, what in ((pages, "pages"), (leads, "leads"), (of_read, "leads, what was read of them")):
         lines = bins(pairs)
         parts.append(f"{len(pairs)} {what}: rank correlation {written(rank_correlation(pairs), '.2f')}.")
         if lines:
-            write_rows(lines, out / f"quality_{what}.csv")
+            write_rows(lines, out / f"quality_{what.replace(', ', '_').replace(' ', '_')}.csv")
             parts.append(bins_table(lines))
     return parts
 

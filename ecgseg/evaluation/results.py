@@ -8,8 +8,26 @@ from pathlib import Path
 import numpy as np
 
 from ecgseg.errors import EcgsegError
-from ecgseg.evaluation.measures import FIELDS
 
+READ = ("read", "unnamed")  # statuses of a page that came out as a recording
+UNDRAWN = "undrawn"
+FIELDS = (
+    *("page", "layout", "noise", "speed", "gain", "row_pitch", "number", "seed", "status", "message"),
+    *("read_as", "layout_right", "names_right", "times_right", "strips", "strips_named", "strips_extra"),
+    *(
+        "speed_right",
+        "gain_right",
+        "turned_right",
+        "turn_deg",
+        "map_rms_mm",
+        "snr_db",
+        "ratio",
+        "snr_db_by_place",
+        "snr_db_read",
+    ),
+    *("nan_share", "wrong_share", "leads_found", "r", "rmse_mv", "quality", "leads", "warnings", "seconds"),
+    *("step_seconds", "recording", "drawn_as", "px_per_mm", "touching", "style", "version"),
+)
 TEXTS = {"page", "layout", "noise", "status", "message", "read_as", "recording", "drawn_as", "style", "version"}
 OBJECTS = {"leads", "step_seconds"}
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ecgseg.evaluation.tables import READ, markdown
+from ecgseg.evaluation.results import READ
+from ecgseg.evaluation.tables import markdown
 
 WHOLE = "whole page"
 

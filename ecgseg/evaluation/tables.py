@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecgseg.evaluation.measures import UNDRAWN
+from ecgseg.evaluation.results import UNDRAWN
 from ecgseg.metrics import summary
 
 ALL = "all"
-READ = ("read", "unnamed")
 LOST_MM = 1.0  # rms: a map that is off by more has lost the page: no figure of it can be right
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
@@ -78,6 +77,7 @@ COLUMNS = (
     Column("median", "median dB", ".1f", _decibels("median")),
     Column("p10", "p10 dB", ".1f", _decibels("p10")),
     Column("median_by_place", "median dB by place", ".1f", median("snr_db_by_place")),
+    Column("median_read", "median dB of what was read", ".1f", median("snr_db_read")),
     Column("nan_share", "not read", ".1%", mean("nan_share")),
     Column("wrong_share", "> 0.1 mV off", ".1%", mean("wrong_share")),
     Column("unnamed", "unnamed", ".0%", status("unnamed")),
@@ -87,9 +87,9 @@ COLUMNS = (
 LEGEND = (
     "Shares of all pages; turned, speed and gain right: of the pages read. Map: median rms distance over the traces' "
     "area after one shift; lost: more than 1 mm, or not read. dB: signal-to-noise of all leads of a page after the "
-    "alignment of the PhysioNet challenge, refused and failed pages as flat lines; by place: whatever the strips are "
-    "called. Not read: of the printed samples; > 0.1 mV off: of those read. Unnamed: strips without lead names. "
-    "Failed: read nothing, or a bug."
+    "alignment of the PhysioNet challenge, which counts what is left out as 0 mV, and refused and failed pages as flat "
+    "lines; by place: whatever the strips are called. Not read: of the printed samples; > 0.1 mV off: of those read. "
+    "Unnamed: strips without lead names. Failed: read nothing, or a bug."
 )
 
 
