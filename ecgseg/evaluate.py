@@ -35,6 +35,8 @@ def evaluate(cfg, out: Path, name: str) -> float:
 
     rows = run(cfg, out)
     print(report(rows, cfg.down, cfg.across, out, name))
+    if not rows:
+        return float("nan")
     print(f"written to {out}: results.csv, tables.md and a CSV file of each table")
     if cfg.worst:
         from ecgseg.evaluation.drawing import stock

@@ -80,7 +80,7 @@ def test_a_gap_costs_the_score_but_not_what_was_read():
     # The alignment takes the mean of the error out.
     noise = 0.05**2 * (1 / 7) * (6 / 7) * np.isfinite(ink).sum()
     assert row["snr_db_read"] == pytest.approx(10 * np.log10(np.nansum(ink**2) / noise), abs=0.05)
-    assert row["snr_db"] < row["snr_db_read"] - 3 and row["wrong_share"] == 0
+    assert row["snr_db"] < row["snr_db_read"] - 3 and row["wrong_share"] < 1e-3
 
 
 def test_what_lies_on_no_strip_and_what_is_missing_spoil_the_names():

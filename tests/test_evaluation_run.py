@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from fake_pages import job_and_page, options, reading_of, stored
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from PIL import Image
 
 from ecgseg.errors import GridError
+from ecgseg.evaluate import evaluate
 from ecgseg.evaluation import running
 from ecgseg.evaluation.conditions import Condition, Job, PlanError, grid, jobs
 from ecgseg.evaluation.drawing import draw_page, stock
@@ -171,6 +173,24 @@ def test_every_table_is_one_word(name, cells):
     assert len(grid(cfg)) == cells
     assert {cfg.down, cfg.across} <= set(Condition.__annotations__)
     assert stock(cfg).style == ({"sheet": "fit", "crowding": 1.0, "clip": None} if name == "overlap" else {})
+
+
+def composed(*overrides):
+    with initialize_config_dir(str(CONFIGS.resolve()), version_base=None):
+        cfg = compose("evaluate", list(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    return cfg
+
+
+def test_results_of_a_table_grow_in_one_place_and_those_of_a_folder_do_not():
+    assert composed("table=overlap").hydra.run.dir == "outputs/evaluate/overlap"
+    assert composed("table=overlap", "out=here").hydra.run.dir == "here"
+    assert composed("folder=scans").hydra.run.dir.startswith("outputs/evaluate/20")
+
+
+def test_tables_alone_need_no_networks(tmp_path, capsys):
+    assert np.isnan(evaluate(composed("table=noise", "minutes=0"), tmp_path, "noise"))
+    assert capsys.readouterr().out.strip() == NONE_YET
 
 
 def test_the_worst_pages_are_drawn_with_their_truth(tmp_path, monkeypatch):
