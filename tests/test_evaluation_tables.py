@@ -51,13 +51,13 @@ def test_figures_of_a_group():
 def test_groups_are_sorted_and_laid_out():
     rows = [line(layout=name, speed=v) for name in ("12x1", "3x4_1r") for v in (50.0, 12.5)]
     groups = tables.grouped(rows[1:], ("layout", "speed"))
-    assert [(g["layout"], g["speed"]) for g in groups] == [("3x4_1r", 12.5), ("3x4_1r", 50.0), ("12x1", 12.5)]
+    assert [(g["layout"], g["speed"]) for g in groups] == [("12x1", 12.5), ("3x4_1r", 12.5), ("3x4_1r", 50.0)]
     text = tables.pivot(groups, "layout", "speed", lambda g: f"{g['n']} page")
     assert text.splitlines() == [
         "| layout \\ speed | 12.5 | 50 |",
         "| --- | ---: | ---: |",
-        "| 3x4_1r | 1 page | 1 page |",
         "| 12x1 | 1 page |  |",
+        "| 3x4_1r | 1 page | 1 page |",
     ]
     assert [g["row_pitch"] for g in tables.grouped([line(), line(), line(row_pitch=9.0)], ("row_pitch",))] == [
         9.0,

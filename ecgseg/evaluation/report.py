@@ -9,7 +9,7 @@ from ecgseg.evaluation.overlap import degrees_table, overlap_costs
 from ecgseg.evaluation.promise import bins, bins_table, lead_pairs, page_pairs, plot_promise, rank_correlation
 from ecgseg.evaluation.results import write_rows
 from ecgseg.evaluation.seconds import seconds_table, stage_seconds
-from ecgseg.evaluation.tables import LEGEND, Heading, drawn, grouped, listed, pivot, written
+from ecgseg.evaluation.tables import ALL, LEGEND, Heading, drawn, grouped, listed, pivot, written
 
 NONE_YET = "No page has been read yet."
 _COSTS = (
@@ -61,13 +61,17 @@ def _main(rows: list[dict], down: str, across: str, out: Path) -> list[str]:
     """Return the tables of all figures by each condition, and of the chief ones by both."""
     both = grouped(rows, (down, across))
     write_rows(both, out / f"{down}_{across}.csv")
-    parts = [f"## By {across}", listed(grouped(rows, (across,)), (across,)), LEGEND]
+    parts = [f"## By {across}", _with_all(rows, across), LEGEND]
     if len({line[down] for line in both}) > 1:
-        parts += [f"## By {down}", listed(grouped(rows, (down,)), (down,))]
+        parts += [f"## By {down}", _with_all(rows, down)]
         for heading, write in _CHIEF:
             parts += [f"## {down} × {across}: {heading}", pivot(both, down, across, write)]
-    whole = grouped(rows, ())
-    return [*parts[:2], listed(whole, ()), *parts[2:]] if len(both) > 1 else parts
+    return parts
+
+
+def _with_all(rows: list[dict], key: str) -> str:
+    lines = grouped(rows, (key,))
+    return listed([*lines, {key: ALL, **grouped(rows, ())[0]}] if len(lines) > 1 else lines, (key,))
 
 
 _CHIEF = (

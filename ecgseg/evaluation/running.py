@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: dict, out: Path, read: Callable | None = None) -> list[dict]:
-    """Read the pages of a configuration that `out`/results.csv lacks, for cfg.minutes at most; returns all its lines.
+    """Read the pages of a configuration that `out`/results.csv lacks, for cfg.minutes at most; returns the lines in
+    the order of the plan.
 
     `cfg` is a plain mapping with attributes (OmegaConf); `read(image)` returns a Reading (None: the Digitizer that
     cfg.digitize describes). Raises ResultsError where `out` holds results of other options.
@@ -47,8 +48,8 @@ def run(cfg: dict, out: Path, read: Callable | None = None) -> list[dict]:
         several = read is None and int(cfg.workers) > 1
         lines = _in_processes(cfg, missing, deadline) if several else _here(cfg, missing, deadline, read)
         _collect(lines, len(missing), results)
-    keys = {job.key for job in plan}
-    return [row for row in results.rows() if row["page"] in keys]
+    lines = {row["page"]: row for row in results.rows()}
+    return [lines[job.key] for job in plan if job.key in lines]
 
 
 def check_options(cfg: dict, path: Path) -> None:

@@ -1,6 +1,5 @@
 """Lines of a results file → tables: one line per group of pages, as Markdown and CSV."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from ecgseg.metrics import summary
 
 ALL = "all"
 LOST_MM = 1.0  # rms: a map that is off by more has lost the page: no figure of it can be right
-_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -99,13 +97,16 @@ def drawn(rows: list[dict]) -> list[dict]:
 
 
 def grouped(rows: list[dict], keys: Sequence[str], columns: Sequence[Column] = COLUMNS) -> list[dict]:
-    """Return a line per combination of `keys` found, in the order of their values, with the figures of `columns`."""
+    """Return a line per combination of `keys` found, numbers in order, with the figures of `columns`."""
     groups: dict[tuple, list[dict]] = {}
     for row in rows:
         groups.setdefault(tuple(_group(row[key]) for key in keys), []).append(row)
+    ranks = [_order([group[k] for group in groups]) for k in range(len(keys))]
     return [
         {**dict(zip(keys, group, strict=True)), **{c.name: c.of(some) for c in columns}}
-        for group, some in sorted(groups.items(), key=lambda pair: [_order(v) for v in pair[0]])
+        for group, some in sorted(
+            groups.items(), key=lambda pair: [o.index(v) for o, v in zip(ranks, pair[0], strict=True)]
+        )
     ]
 
 
@@ -114,17 +115,15 @@ def _group(value):
     return "as drawn" if isinstance(value, float) and np.isnan(value) else value
 
 
-def _order(value) -> tuple:
-    """Numbers before words; digits within words by their value, so that 3x4 is before 12x1."""
-    if isinstance(value, float | int):
-        return (0, float(value), "")
-    return (1, 0.0, _NUMBER.sub(lambda m: f"{float(m[0]):09.3f}", str(value)))
+def _order(values: list) -> list:
+    """Return different values, numbers by size, then words in the order in which they come."""
+    different = list(dict.fromkeys(values))
+    return sorted(different, key=lambda v: (isinstance(v, str), 0.0 if isinstance(v, str) else v))
 
 
 def pivot(lines: list[dict], down: str, across: str, write: Callable[[dict], str]) -> str:
     """Return a Markdown table of one text per combination of two keys of `lines`; empty where there is no page."""
-    heads = sorted({line[across] for line in lines}, key=_order)
-    sides = sorted({line[down] for line in lines}, key=_order)
+    heads, sides = (_order([line[key] for line in lines]) for key in (across, down))
     cells = {(line[down], line[across]): write(line) for line in lines}
     head = [f"{down} \\ {across}", *map(plain, heads)]
     return markdown(head, [[plain(side), *(cells.get((side, k), "") for k in heads)] for side in sides])
