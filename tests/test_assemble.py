@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from mask_drawer import draw_mask, made_up_ecg
@@ -17,7 +19,7 @@ def traced(strips, lines, px_per_mm=PX):
         x = np.arange(np.ceil(strip.x0) - 0.375, strip.x1, 0.25)
         inside = x <= line[-1, 0] + 1
         y = np.where(inside, np.interp(x, *line.T), np.nan)
-        out.append((x, y, np.where(inside, 0.9, 0.0)))
+        out.append((x, y, np.where(inside, 0.9995, 0.0)))
     return out
 
 
@@ -47,7 +49,7 @@ def test_every_layout_comes_back(name):
         # An uncertainty of the start of half a px is 2.5 ms, most of what is left.
         best = max(snr_db(leads[lead][a + 3 + k : b - 3 + k], found[a + 3 : b - 3]) for k in range(-2, 3))
         assert best > 18, (lead, best)
-        assert rec.quality[lead] == pytest.approx(0.9, abs=0.01)
+        assert rec.quality[lead] > 0.5
     assert rec.warnings == []
 
 
@@ -94,15 +96,15 @@ def test_long_gap_is_nan_short_gap_is_bridged():
     k = next(i for i, s in enumerate(located.strips) if s.lead == "V3")
     x, y, conf = traces[k]
     t = located.strips[k].t0 + (x - located.strips[k].x0) / 200
-    conf[(t > 5.5) & (t < 5.7)] = 0.05
+    conf[(t > 5.5) & (t < 5.7)] = 0.01
     y[(t > 5.5) & (t < 5.7)] = 0.0  # nonsense that must not leak out
-    conf[(t > 6.0) & (t < 6.01)] = 0.05
+    conf[(t > 6.0) & (t < 6.01)] = 0.01
     rec = assemble(located.strips, traces, PX)
     v3 = rec.lead("V3")
     assert np.isnan(v3[2752:2848]).all() and np.isfinite(v3[2990:3020]).all()
     assert np.isfinite(v3[2500:2745]).all() and np.nanmax(np.abs(v3)) < 1.5 * np.abs(leads["V3"]).max()
     assert rec.confidence[LEADS.index("V3"), 2800] == 0
-    assert rec.quality["V3"] == pytest.approx(0.9 * 0.92, abs=0.02)
+    assert rec.quality["V3"] < rec.quality["V2"] - 0.1
 
 
 def test_recording_that_ended_early_ends_in_nan():
@@ -168,6 +170,40 @@ def test_zero_is_where_the_trace_rests_not_its_mean():
     y = np.concatenate([rng.normal(400, 0.5, 600), rng.uniform(250, 395, 400)])
     assert zero_level(y, PX) == pytest.approx(400, abs=1)
     assert zero_level(np.full(50, 123.0), PX) == pytest.approx(123, abs=0.5)
+
+
+def test_unnamed_strips_keep_their_names_and_times():
+    located, traces, _ = page()
+    some = [replace(s, lead=f"R{s.row + 1}S{k % 4 + 1}") for k, s in enumerate(located.strips[:4])]
+    rec = assemble(some, traces[:4], PX, seconds=10)
+    assert rec.leads == tuple(s.lead for s in some)
+    for strip in some:
+        assert rec.windows[strip.lead] == (strip.t0, strip.t1)
+        assert np.isfinite(rec.lead(strip.lead)).sum() == pytest.approx(2.5 * 500, abs=2)
+        assert 0 < rec.quality[strip.lead] <= 1
+    mixed = assemble([*located.strips[1:4], some[0]], [*traces[1:4], traces[0]], PX, seconds=10)
+    assert mixed.leads == (*LEADS, some[0].lead)
+
+
+def test_each_lead_may_have_its_gain():
+    located, traces, _ = page()
+    gains = {lead: 5.0 if lead.startswith("V") else 10.0 for lead in LEADS}
+    one, two = assemble(located.strips, traces, PX), assemble(located.strips, traces, PX, gain=gains)
+    np.testing.assert_allclose(two.lead("V2"), 2 * one.lead("V2"), atol=1e-5)
+    np.testing.assert_array_equal(two.lead("II"), one.lead("II"))
+    assert two.provenance["gains_mm_mv"]["V2"] == 5.0
+    del gains["V3"]
+    with pytest.raises(ValueError, match="no gain for V3"):
+        assemble(located.strips, traces, PX, gain=gains)
+
+
+def test_strip_that_runs_off_the_page_is_nan_there():
+    located, traces, _ = page()
+    x, y, conf = traces[-1]
+    cut = x > located.strips[-1].x0 + 1500
+    traces[-1] = (x, np.where(cut, np.nan, y), np.where(cut, 0.0, conf))
+    two = assemble(located.strips, traces, PX).lead("II")
+    assert np.isnan(two[3755:]).all() and np.isfinite(two[:3745]).all()
 
 
 def test_missing_trace_is_an_error():

@@ -1,20 +1,22 @@
 """Traces in px -> Recording in mV and seconds: scale, zero level, page timeline, repeated leads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import firwin
 
+from ecgseg.digitize.confidence import Calibration, lead_quality
 from ecgseg.digitize.locate import LocatedStrip
-from ecgseg.digitize.verify import IDENTITIES, identity_residual, lead_quality
+from ecgseg.digitize.reconcile import merge_prints
+from ecgseg.digitize.verify import IDENTITIES, identity_residual
 from ecgseg.layout import LEADS, Layout
 from ecgseg.recording import Recording
 
-MIN_CONFIDENCE = 0.2  # below this the trace is a guess
+MIN_CONFIDENCE = 0.05  # what is likelier something else than trace is left out before; see confidence.Calibration
 BRIDGE_S = 0.02  # a QRS flank may be faint for this long and still be known from both sides
 MIN_REPEAT_R = 0.9  # two prints of one lead over the same seconds correlate better than this
-MIN_REPEAT_S = 0.5  # with less in common, two prints are not compared
+USUAL_GAIN = 10.0  # mm/mV
 
 Trace = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -24,64 +26,88 @@ def assemble(
     traces: Sequence[Trace],
     px_per_mm: float,
     speed: float = 25.0,
-    gain: float = 10.0,
+    gain: float | Mapping[str, float] = USUAL_GAIN,
     fs: float = 500.0,
     seconds: float | None = None,
     provenance: dict | None = None,
     min_confidence: float = MIN_CONFIDENCE,
+    calibration: Calibration | None = None,
 ) -> Recording:
     """Put traced strips on one timeline as mV.
 
     `traces` holds per strip x, y (flat px, any number of samples a column) and confidence (0..1);
-    `speed` is in mm/s, `gain` in mm/mV, `seconds` the recording's length (None: the last strip's end).
-    Samples outside a strip's window, and where nothing was read for longer than 20 ms, are NaN.
+    `speed` is in mm/s, `gain` in mm/mV, one for all or one per lead, `seconds` the recording's length (None: the last
+    strip's end). Samples outside a strip's window, and where nothing was read for longer than 20 ms, are NaN.
+    The recording's leads are the twelve, and after them the strips' names that are not among those (R1, R2S1 …); the
+    twelve are left out where no strip has one of their names.
 
     Paper does not say where 0 mV is: each strip's zero is its own most frequent height, which is the
     isoelectric line unless the strip wanders. A lead printed both as a rhythm strip and as a short strip
-    is taken from the rhythm strip, and from the short one where the rhythm strip could not be read.
-    Raises ValueError if strips and traces do not match in number.
+    is taken from both, see `reconcile.merge_prints`.
+    Raises ValueError if strips and traces do not match in number, or a lead has no gain.
     """
     if len(strips) != len(traces):
         raise ValueError(f"{len(strips)} strips but {len(traces)} traces: give one trace per strip, in order")
+    leads = lead_order(strips)
+    gains = _gains(leads, strips, gain)
     seconds = max(s.t1 for s in strips) if seconds is None else seconds
     n = round(seconds * fs)
-    signal = np.full((len(LEADS), n), np.nan, np.float32)
-    confidence = np.zeros((len(LEADS), n), np.float32)
+    signal = np.full((len(leads), n), np.nan, np.float32)
+    confidence = np.zeros((len(leads), n), np.float32)
     windows: dict[str, tuple[float, float]] = {}
     repeats: dict[str, dict[str, float]] = {}
     zeros: list[float] = [float("nan")] * len(strips)
-    # Rhythm strips first: what they hold is kept, short strips only fill their gaps.
+    # Rhythm strips first: the lead's zero and time are theirs.
     for k in sorted(range(len(strips)), key=lambda k: not strips[k].rhythm):
-        strip, i = strips[k], LEADS.index(strips[k].lead)
-        y_zero, first, mv, conf = strip_signal(strip, traces[k], px_per_mm, speed, gain, fs, n, min_confidence)
-        zeros[k] = y_zero
+        strip, i = strips[k], leads.index(strips[k].lead)
+        zeros[k], first, mv, conf = strip_signal(
+            strip, traces[k], px_per_mm, speed, gains[strip.lead], fs, n, min_confidence
+        )
         here = slice(first, first + len(mv))
         if strip.lead in windows:
-            mv, repeat = _same_zero(signal[i, here], mv, fs)
+            signal[i, here], confidence[i, here], repeat = merge_prints(
+                signal[i, here], confidence[i, here], mv, conf, fs
+            )
             if repeat:
                 repeats[strip.lead] = repeat
             t0, t1 = windows[strip.lead]
             windows[strip.lead] = (min(t0, strip.t0), max(t1, strip.t1))
         else:
+            signal[i, here], confidence[i, here] = mv, conf
             windows[strip.lead] = (strip.t0, strip.t1)
-        fill = np.isnan(signal[i, here]) & np.isfinite(mv)
-        signal[i, here][fill] = mv[fill]
-        confidence[i, here][fill] = conf[fill]
     recording = Recording(
         name="",
         signal=signal,
         fs=fs,
+        leads=leads,
         confidence=confidence,
         windows=windows,
         provenance={
             **(provenance or {}),
             "strips": [_strip_record(s, z) for s, z in zip(strips, zeros, strict=True)],
             "repeats": repeats,
+            "gains_mm_mv": gains,
         },
     )
-    recording.quality = lead_quality(recording)
+    recording.quality = lead_quality(recording, calibration)
     recording.warnings = repeat_warnings(repeats)
     return recording
+
+
+def lead_order(strips: Sequence[LocatedStrip]) -> tuple[str, ...]:
+    """Return the leads of a recording: the twelve if any strip is one of them, then other names as they come."""
+    others = tuple(dict.fromkeys(s.lead for s in strips if s.lead not in LEADS))
+    return (LEADS if len(others) < len({s.lead for s in strips}) else ()) + others
+
+
+def _gains(leads: Sequence[str], strips: Sequence[LocatedStrip], gain: float | Mapping[str, float]) -> dict[str, float]:
+    """Return the gain in mm/mV of each lead; a lead that is not printed may be missing in a mapping."""
+    if not isinstance(gain, Mapping):
+        return dict.fromkeys(leads, float(gain))
+    missing = sorted({s.lead for s in strips} - set(gain))
+    if missing:
+        raise ValueError(f"no gain for {', '.join(missing)}; give one in mm/mV for each lead, or one for all")
+    return {lead: float(gain[lead]) for lead in leads if lead in gain}
 
 
 def strip_signal(
@@ -156,18 +182,6 @@ def repeat_warnings(repeats: dict[str, dict[str, float]]) -> list[str]:
         for lead, r in repeats.items()
         if r["r"] < MIN_REPEAT_R
     ]
-
-
-def _same_zero(kept: np.ndarray, other: np.ndarray, fs: float) -> tuple[np.ndarray, dict[str, float] | None]:
-    """Shift a second print of a lead to the first one's zero; return it and how the two agree, or None."""
-    both = np.isfinite(kept) & np.isfinite(other)
-    if both.sum() < MIN_REPEAT_S * fs:
-        return other, None
-    other = other + np.median(kept[both] - other[both])
-    a, b = kept[both].astype(float), other[both]
-    flat = min(np.std(a), np.std(b)) < 1e-6
-    r = 0.0 if flat else float(np.corrcoef(a, b)[0, 1])
-    return other, {"r": r, "rms_mv": float(np.sqrt(np.mean((a - b) ** 2)))}
 
 
 def _bridge(sure: np.ndarray, longest: int) -> np.ndarray:

@@ -1,51 +1,91 @@
 """Network output → trace position: a local soft-argmax in every sub-column, for all strips at once."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+WINDOW = 6  # px on either side of a peak that belong to it: 0.75 mm at 8 px/mm, more than a line's width
 
-def line_position(line: Tensor, mask: Tensor | None = None, window: int = 6) -> tuple[Tensor, Tensor]:
-    """Return the trace's y and its confidence in every sub-column.
+
+@dataclass
+class Columns:
+    """What the network says of the trace in every sub-column, each (B, S·W).
+
+    y: position in px; mass: share of the distribution within ±WINDOW px of it; spread: its standard deviation
+    there in px; ink: probability that ink of this strip is there; piece: sub-columns of the piece of trace that ink
+    connects with it.
+    """
+
+    y: Tensor
+    mass: Tensor
+    spread: Tensor
+    ink: Tensor
+    piece: Tensor
+
+
+def line_position(line: Tensor, mask: Tensor | None = None, window: int = WINDOW) -> tuple[Tensor, Tensor]:
+    """Return the trace's y and how plainly it is seen in every sub-column.
 
     line: logits (B, 1, H, S·W) whose softmax over H is the position's distribution; mask: logits (B, H, W)
     of the strip's ink, or None. The position is the mean of the distribution within ±window pixels of its
     peak, so that a far second candidate does not drag it; differentiable but for the choice of the peak.
-    The confidence is the probability mass in that window times the mask's probability there.
-    Returns y (B, S·W) in pixels and confidence (B, S·W) in 0..1.
+    The second value is the probability mass in that window times the mask's probability there.
+    Returns y (B, S·W) in pixels and the latter (B, S·W) in 0..1.
     """
     p = line[:, 0].softmax(dim=1)
-    _, h, n = p.shape
-    peak = p.argmax(dim=1, keepdim=True)
-    offsets = torch.arange(-window, window + 1, device=p.device).view(1, -1, 1)
-    rows = peak + offsets
-    valid = (rows >= 0) & (rows < h)
-    near = p.gather(1, rows.clamp(0, h - 1)) * valid
+    y, mass, _ = _about(p, p.argmax(dim=1), window)
+    return (y, mass) if mask is None else (y, mass * _ink_at(_near_ink(mask), y))
+
+
+def read_columns(line: Tensor, mask: Tensor, ends: Tensor | None = None) -> Columns:
+    """Return position and evidence in every sub-column.
+
+    line: logits (B, 1, H, S·W); mask: logits (B, H, W) of the strip's ink; ends: as for `pieces`.
+    """
+    p = line[:, 0].softmax(dim=1)
+    near = _near_ink(mask)
+    y, mass, spread = _about(p, p.argmax(dim=1), WINDOW)
+    return Columns(y, mass, spread, _ink_at(near, y), _pieces(y, near, ends))
+
+
+def _about(p: Tensor, peak: Tensor, window: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return mean (px), mass and standard deviation (px) of p (B, H, N) within ±window of `peak` (B, N)."""
+    rows = peak[:, None] + torch.arange(-window, window + 1, device=p.device).view(1, -1, 1)
+    valid = (rows >= 0) & (rows < p.shape[1])
+    near = p.gather(1, rows.clamp(0, p.shape[1] - 1)) * valid
     mass = near.sum(dim=1)
     y = (near * rows).sum(dim=1) / mass.clamp_min(1e-6)
-    if mask is None:
-        return y, mass
-    # The mask is the trace drawn 2 px wide: its largest value near the position says whether ink is there.
-    ink = F.max_pool2d(mask.sigmoid()[:, None], 3, stride=1, padding=1)[:, 0]
-    columns = torch.arange(n, device=p.device) * ink.shape[2] // n
-    at = ink[:, :, columns].gather(1, y.detach().round().long().clamp(0, h - 1)[:, None])[:, 0]
-    return y, mass * at
+    spread = ((near * (rows - y[:, None]) ** 2).sum(dim=1) / mass.clamp_min(1e-6)).clamp_min(0).sqrt()
+    return y, mass, spread
 
 
-def connected(
-    y: Tensor, mask: Tensor, ends: Tensor | None = None, jump: float = 6.0, ink: float = 0.1, shortest: int = 160
-) -> Tensor:
-    """Return which sub-columns (B, S·W) bool belong to a piece of trace that ink connects.
+def _near_ink(mask: Tensor) -> Tensor:
+    """Return the mask's largest probability within a pixel: it is the trace drawn 2 px wide, whose edge y may touch."""
+    return F.max_pool2d(mask.sigmoid()[:, None], 3, stride=1, padding=1)[:, 0]
+
+
+def _ink_at(near: Tensor, y: Tensor) -> Tensor:
+    h, w = near.shape[1:]
+    columns = torch.arange(y.shape[1], device=y.device) * w // y.shape[1]
+    return near[:, :, columns].gather(1, y.detach().round().long().clamp(0, h - 1)[:, None])[:, 0]
+
+
+def pieces(y: Tensor, mask: Tensor, ends: Tensor | None = None, jump: float = 6.0, ink: float = 0.1) -> Tensor:
+    """Return the length in sub-columns (B, S·W) of the piece of trace that ink connects with each sub-column.
 
     y (B, S·W) in pixels; mask: logits (B, H, W) of the strip's ink. A pen leaves ink on its way: where y jumps by
     more than `jump` pixels from one sub-column to the next and the mask's probability falls below `ink` between,
-    the trace is broken. Pieces of fewer than `shortest` sub-columns (5 mm at 8 px/mm) between breaks are a
-    grid line or a letter taken for trace. ends (B, 2) are the first and last sub-columns of each row: what lies
-    outside does not lengthen a piece inside.
+    the trace is broken. Short pieces are often a grid line or a letter taken for trace. ends (B, 2) are the first and
+    last sub-columns of each row: what lies outside does not lengthen a piece inside.
     """
+    return _pieces(y, _near_ink(mask), ends, jump, ink)
+
+
+def _pieces(y: Tensor, near: Tensor, ends: Tensor | None, jump: float = 6.0, ink: float = 0.1) -> Tensor:
     b, n = y.shape
-    h, w = mask.shape[1:]
-    near = F.max_pool2d(mask.sigmoid()[:, None], 3, stride=1, padding=1)[:, 0]
+    h, w = near.shape[1:]
     near = near[:, :, torch.arange(n - 1, device=y.device) * w // n]
     start, step = y[:, :-1], y.diff(dim=1)
     least = torch.ones_like(start)
@@ -58,4 +98,9 @@ def connected(
         broken |= (at == ends[:, :1] - 1) | (at == ends[:, 1:])
     piece = F.pad(broken.long().cumsum(1), (1, 0))
     size = torch.zeros(b, n, device=y.device).scatter_add_(1, piece, torch.ones_like(y))
-    return size.gather(1, piece) >= shortest
+    return size.gather(1, piece)
+
+
+def connected(y: Tensor, mask: Tensor, ends: Tensor | None = None, shortest: int = 160, **how) -> Tensor:
+    """Return which sub-columns (B, S·W) bool lie in pieces (see `pieces`) of `shortest` (5 mm at 8 px/mm) or more."""
+    return pieces(y, mask, ends, **how) >= shortest

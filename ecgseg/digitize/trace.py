@@ -1,13 +1,20 @@
 """Flat page and strips → trace positions: every row is one crop of one batch through the network."""
 
+from dataclasses import dataclass, fields, replace
+
 import numpy as np
 import torch
 
-from ecgseg.digitize.decode import connected, line_position
+from ecgseg.digitize.confidence import Calibration, Evidence, shipped
+from ecgseg.digitize.decode import read_columns
 from ecgseg.nets.stripnet import STRIDE
 from ecgseg.render.crops import SUBCOLUMNS, subcolumn_x
 
+_PX_PER_MM = 8.0  # what the network reads
 _SIDE = 32  # px of page kept left and right of a row, so that its ends are seen in their surroundings
+TALL_MM = 80.0  # height of the second reading of a row that leaves the first; higher ones are read worse
+NEAR_MM = 4.0  # a trace closer than this to the crop's border is looked at again
+AROUND_MM = 20.0  # of row on either side of such a place: half a heart beat, and more than the network sees
 
 
 def cut(image: np.ndarray, x: int, y: int, width: int, height: int) -> np.ndarray:
@@ -21,39 +28,120 @@ def cut(image: np.ndarray, x: int, y: int, width: int, height: int) -> np.ndarra
     return window
 
 
+@dataclass(frozen=True)
+class Span:
+    """Where a row is on the flat page, in px: its zero line, and from where to where its strips reach."""
+
+    centre: float
+    x0: float
+    x1: float
+
+    @property
+    def left(self) -> int:
+        return int(np.floor(self.x0)) - _SIDE
+
+
+def trace_strips(
+    net: torch.nn.Module,
+    image: np.ndarray,
+    strips: list,
+    height: int = 448,
+    calibration: Calibration | None = None,
+) -> list[tuple]:
+    """Read the trace of every strip.
+
+    image (H, W, 3) uint8 at the network's 8 px/mm; strips have row, x0, x1 and baseline in pixels of it;
+    height: rows of pixels read about the baseline, 56 mm: more than the crops of the training have. Where a trace comes
+    near their border, the row is read again in a higher crop. `calibration` makes evidence into confidence (None: the
+    shipped one). Returns one (x, y, confidence) per strip, each (n,) float with four positions a pixel column, x and y
+    in pixels of the flat page; confidence is the probability that y is within 0.5 mm of the truth, and y is NaN where
+    it is likelier that something else was read than the trace.
+    """
+    evidence = read_rows(net, image, list(row_spans(strips).values()), height)
+    return strip_traces(strips, evidence, calibration or shipped())
+
+
+def strip_traces(strips: list, evidence: Evidence, calibration: Calibration) -> list[tuple]:
+    """Return one (x, y, confidence) per strip, as `trace_strips` does, of the evidence about the strips' rows."""
+    spans = row_spans(strips)
+    rows = list(spans)
+    confidence, kept = calibration(evidence)
+    # Neither value nor confidence: what is left out must not be bridged with what was wrongly read.
+    y, confidence = np.where(kept, evidence.y, np.nan), confidence * kept
+    x = subcolumn_x(y.shape[1] // SUBCOLUMNS)
+    traces = []
+    for strip in strips:
+        i = rows.index(strip.row)
+        at = x + spans[strip.row].left
+        inside = (at >= strip.x0) & (at < strip.x1)
+        traces.append((at[inside], y[i][inside], confidence[i][inside]))
+    return traces
+
+
+def read_rows(net: torch.nn.Module, image: np.ndarray, spans: list[Span], height: int = 448) -> Evidence:
+    """Return what the network says about each row, its columns counted from the row's `left`; y in px of the page."""
+    width = _up(max(s.x1 - s.left for s in spans) + _SIDE)
+    first = _read(net, image, spans, width, height)
+    second = [_read_again(net, image, span, _one(first, i), height) for i, span in enumerate(spans)]
+    return Evidence(**{f.name: np.stack([getattr(e, f.name)[0] for e in second]) for f in fields(Evidence)})
+
+
+def row_spans(strips: list) -> dict[int, Span]:
+    """Return where each row of strips is, from the top; the strips of a row share one crop."""
+    spans = {}
+    for row in sorted({s.row for s in strips}):
+        group = [s for s in strips if s.row == row]
+        centre = float(np.median([s.baseline for s in group]))
+        spans[row] = Span(centre, min(s.x0 for s in group), max(s.x1 for s in group))
+    return spans
+
+
 def _up(n: float) -> int:
     return int(np.ceil(n / STRIDE)) * STRIDE
 
 
-@torch.inference_mode()
-def trace_strips(net: torch.nn.Module, image: np.ndarray, strips: list, height: int = 448) -> list[tuple]:
-    """Read the trace of every strip.
+def _one(evidence: Evidence, i: int) -> Evidence:
+    return Evidence(**{f.name: getattr(evidence, f.name)[i : i + 1] for f in fields(Evidence)})
 
-    image (H, W, 3) uint8 at the network's 8 px/mm; strips have row, x0, x1 and baseline in pixels of it;
-    height: rows of pixels read about the baseline, 56 mm: more than the crops of the training have, so that
-    tall complexes are not cut off. Returns one (x, y, confidence) per strip, each (n,) float
-    with four positions a pixel column, x and y in pixels of the flat page; y is NaN where no ink connects the trace.
-    """
+
+@torch.inference_mode()
+def _read(net: torch.nn.Module, image: np.ndarray, spans: list[Span], width: int, height: int) -> Evidence:
+    """Read a crop of the same size for each span, from its `left` on, in one batch."""
     device = next(net.parameters()).device
-    rows = sorted({s.row for s in strips})
-    by_row = [[s for s in strips if s.row == r] for r in rows]
-    lefts = [int(np.floor(min(s.x0 for s in group))) - _SIDE for group in by_row]
-    width = _up(max(max(s.x1 for s in g) - left for g, left in zip(by_row, lefts, strict=True)) + _SIDE)
-    tops = [round(float(np.median([s.baseline for s in g])) - (height - 1) / 2) for g in by_row]
-    crops = np.stack([cut(image, x, y, width, height) for x, y in zip(lefts, tops, strict=True)])
-    batch = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255
-    out = net(batch)
-    own = out["mask"][:, 1].float()
-    y, confidence = line_position(out["line"].float(), own)
-    spans = [(min(s.x0 for s in g) - left, max(s.x1 for s in g) - left) for g, left in zip(by_row, lefts, strict=True)]
-    ends = (torch.tensor(spans, device=device) * SUBCOLUMNS).round().long()
-    kept = connected(y, own, ends)
-    # Neither value nor confidence: what is left out must not be bridged with what was wrongly read.
-    y, confidence = y.masked_fill(~kept, float("nan")), confidence * kept
-    y, confidence, x = y.cpu().numpy(), confidence.cpu().numpy(), subcolumn_x(width)
-    traces = []
-    for strip in strips:
-        i = rows.index(strip.row)
-        inside = (x + lefts[i] >= strip.x0) & (x + lefts[i] < strip.x1)
-        traces.append((x[inside] + lefts[i], y[i][inside] + tops[i], confidence[i][inside]))
-    return traces
+    tops = [round(s.centre - (height - 1) / 2) for s in spans]
+    crops = np.stack([cut(image, s.left, top, width, height) for s, top in zip(spans, tops, strict=True)])
+    out = net(torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255)
+    ends = torch.tensor([(s.x0 - s.left, s.x1 - s.left) for s in spans], device=device)
+    columns = read_columns(out["line"].float(), out["mask"][:, 1].float(), (ends * SUBCOLUMNS).round().long())
+    found = {f.name: getattr(columns, f.name).cpu().numpy() for f in fields(columns)}
+    found["y"] = found["y"] + np.array(tops)[:, None]
+    lefts = np.array([s.left for s in spans])
+    return Evidence(left=lefts, centre=np.array([s.centre for s in spans]), **found)
+
+
+def _read_again(net: torch.nn.Module, image: np.ndarray, span: Span, first: Evidence, height: int) -> Evidence:
+    """Return the row's evidence with what leaves the first crop taken from a higher one, read only where it does."""
+    border = height / 2 - NEAR_MM * _PX_PER_MM
+    off = np.abs(first.y[0] - span.centre)
+    inside = np.arange(off.size) < (span.x1 - span.left) * SUBCOLUMNS
+    near = np.flatnonzero((off > border) & inside)
+    if not near.size:
+        return first
+    around = AROUND_MM * _PX_PER_MM
+    x0 = max(span.x0, span.left + near[0] / SUBCOLUMNS - around)
+    part = Span(span.centre, x0, min(span.x1, span.left + near[-1] / SUBCOLUMNS + around))
+    width = _up(part.x1 - part.left + _SIDE)
+    again = _read(net, image, [part], width, _up(TALL_MM * _PX_PER_MM))
+    start = (part.left - span.left) * SUBCOLUMNS
+    stop = min(off.size, start + again.y.shape[1])
+    here, there = slice(start, stop), slice(0, stop - start)
+    far = np.abs(again.y[0, there] - span.centre) > border
+    plain = again.mass[0, there] * again.ink[0, there] > first.mass[0, here] * first.ink[0, here]
+    # What the first crop shows at its very border is cut off, however plain it looks.
+    taken = far & (plain | (off[here] > border))
+    merged = {}
+    for name in ("y", "mass", "spread", "ink", "piece"):
+        values = getattr(first, name).copy()
+        values[0, here] = np.where(taken, getattr(again, name)[0, there], values[0, here])
+        merged[name] = values
+    return replace(first, **merged)

@@ -1,0 +1,207 @@
+"""What the network says of a trace → how likely it is right: calibrated confidence per sample, quality per lead."""
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from ecgseg.paths import WEIGHTS
+from ecgseg.recording import Recording
+
+CALIBRATION = WEIGHTS / "confidence.json"
+CLOSE_MM = 0.5  # confidence: the probability that a sample is as close as this to the truth, 0.05 mV at 10 mm/mV
+TRACE_MM = 2.0  # what is further off is not the trace: a neighbour, a letter, a grid line
+_PX_PER_MM, _SUBCOLUMNS = 8.0, 4
+_NEAR_S_MM = 2.5  # length over which two rows are compared: 0.1 s at 25 mm/s
+_SAME_MM = 0.3  # two rows closer than this claim the same ink
+_LONGEST = 2000  # sub-columns; a piece of trace longer than 60 mm is not more certain for its length
+FEATURES = ("mass", "ink", "spread", "slope", "piece", "around", "shared", "rival")
+
+# dB of signal over noise → quality; documented in the model card, never fitted.
+_QUALITY_DB, _QUALITY = (0.0, 10.0, 20.0, 30.0), (0.0, 0.5, 0.9, 1.0)
+TERMS = ("ratio", "signal", "sure", "gap")
+_USUAL_GAIN = 10.0  # mm/mV where a recording does not say its own
+_BLANK_DB = -10.0  # a lead of which nothing was read has no signal at all
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the network says about each row of a page, arrays (rows, n) at four positions a pixel column.
+
+    y: position in px of the flat page; mass, spread, ink, piece: see `decode.Columns`; left (rows,): the pixel column
+    at which a row's columns begin; centre (rows,): its zero line in px.
+    """
+
+    left: np.ndarray
+    centre: np.ndarray
+    y: np.ndarray
+    mass: np.ndarray
+    spread: np.ndarray
+    ink: np.ndarray
+    piece: np.ndarray
+
+
+def features(evidence: Evidence) -> np.ndarray:
+    """Return the numbers that tell how sure a position is, (rows, n, len(FEATURES)).
+
+    Logits of mass and ink; logarithms of the spread in px, of the steepness (px per px, mean of 2 px), of the length
+    of the connected piece; the logit of mass times ink over 2.5 mm; the share of 2.5 mm in which another row was read
+    within 0.3 mm of the same place, and that times how much plainer the other row's reading is.
+    """
+    steps = np.abs(np.diff(evidence.y, axis=1, append=evidence.y[:, -1:])) * _SUBCOLUMNS
+    slope = uniform_filter1d(steps, 2 * _SUBCOLUMNS, axis=1)
+    plain = uniform_filter1d(evidence.mass * evidence.ink, _length(), axis=1)
+    shared, rival = _shared(evidence, plain)
+    return np.stack(
+        [
+            _logit(evidence.mass),
+            _logit(evidence.ink),
+            np.log(evidence.spread + 0.1),
+            np.log1p(slope),
+            np.log(np.minimum(evidence.piece, _LONGEST)),
+            _logit(plain),
+            shared,
+            rival,
+        ],
+        axis=-1,
+    )
+
+
+def _length() -> int:
+    return round(_NEAR_S_MM * _PX_PER_MM * _SUBCOLUMNS) | 1
+
+
+def _logit(p: np.ndarray) -> np.ndarray:
+    return np.log((p + 1e-3) / (1 - p + 1e-3))
+
+
+def _shared(evidence: Evidence, plain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much of the ink about each sample another row claims, and by how much the other is plainer there."""
+    rows, n = evidence.y.shape
+    start = (evidence.left - evidence.left.min()) * _SUBCOLUMNS
+    y = np.full((rows, n + start.max()), np.nan)
+    seen = np.zeros_like(y)
+    for i, s in enumerate(start):
+        y[i, s : s + n], seen[i, s : s + n] = evidence.y[i], plain[i]
+    shared, rival = np.zeros_like(y), np.zeros_like(y)
+    for a in range(rows):
+        for b in range(rows):
+            close = np.abs(y[a] - y[b]) < _SAME_MM * _PX_PER_MM
+            if a == b or not close.any():
+                continue
+            share = uniform_filter1d(close.astype(float), _length())
+            shared[a] = np.maximum(shared[a], share)
+            rival[a] = np.maximum(rival[a], share * np.maximum(seen[b] - seen[a], 0))
+    cuts = [(i, slice(s, s + n)) for i, s in enumerate(start)]
+    return np.stack([shared[c] for c in cuts]), np.stack([rival[c] for c in cuts])
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A fitted model of how sure a reading is; made by `confidence_fit`, kept beside the weights it belongs to.
+
+    close, trace: intercept and a factor per feature of the log-odds that a sample lies within CLOSE_MM and TRACE_MM of
+    the truth; keep: below this probability of being trace a sample is left out; error: pairs (confidence, expected
+    squared error in mm²); lead: intercept and a factor per term of `lead_terms`, giving dB; about: how it was made.
+    """
+
+    close: tuple[float, ...]
+    trace: tuple[float, ...]
+    keep: float
+    error: tuple[tuple[float, float], ...]
+    lead: tuple[float, ...]
+    about: dict = field(default_factory=dict)
+
+    def __call__(self, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+        """Return confidence 0..1 and whether the sample is taken, both (rows, n)."""
+        values = features(evidence)
+        return odds(values, self.close), odds(values, self.trace) >= self.keep
+
+
+def odds(values: np.ndarray, factors: tuple[float, ...]) -> np.ndarray:
+    """Return the probability of a logistic model, intercept first, at features (…, k)."""
+    return 1 / (1 + np.exp(-(values @ np.array(factors[1:]) + factors[0])))
+
+
+def load_calibration(path: Path | str) -> Calibration:
+    """Read a calibration written by `confidence_fit`."""
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    numbers = {name: tuple(content[name]) for name in ("close", "trace", "lead")}
+    error = tuple((float(c), float(e)) for c, e in content["error"])
+    return Calibration(keep=float(content["keep"]), error=error, about=content["about"], **numbers)
+
+
+@lru_cache
+def shipped() -> Calibration:
+    """Return the calibration of the shipped weights."""
+    return load_calibration(CALIBRATION)
+
+
+def lead_terms(recording: Recording, lead: str, error: tuple[tuple[float, float], ...]) -> np.ndarray | None:
+    """Return what tells how well a lead was read, (len(TERMS),); None where nothing of it was read.
+
+    ratio: signal over expected noise in dB, the noise being what samples so sure are usually off by, and in a gap the
+    trace's height on both sides of it, or the whole signal where that is more; signal: its own power in dB of a mV²;
+    sure: the lowest tenth of the confidence; gap: share of the lead's window that was not read.
+    """
+    samples = recording.lead(lead).astype(float)
+    read = np.isfinite(samples)
+    if read.sum() < 2:
+        return None
+    t0, t1 = recording.windows.get(lead, (0.0, recording.seconds))
+    gap = max(0.0, 1 - read.sum() / max((t1 - t0) * recording.fs, 1.0))
+    i = recording.leads.index(lead)
+    confidence = np.ones(read.sum()) if recording.confidence is None else recording.confidence[i][read].astype(float)
+    gain = recording.provenance.get("gains_mm_mv", {}).get(lead, _USUAL_GAIN)
+    off = np.interp(confidence, *np.array(error).T) / gain**2
+    # About the most frequent height, not the mean: what is blank counts as lying there.
+    power = max(float(np.mean((samples[read] - np.median(samples[read])) ** 2)), 1e-6)
+    # What is lost is rarely rest: gaps lie where complexes are steep, high, or run into another row.
+    level = samples - np.median(samples[read])
+    at = np.arange(len(samples))
+    missed = np.interp(at, at[read], level[read])[~read & _printed(recording, lead)] ** 2
+    lost = max(power, float(missed.mean())) if missed.size else power
+    noise = (1 - gap) * float(off.mean()) + gap * lost
+    return np.array([10 * np.log10(power / noise), 10 * np.log10(power), np.quantile(confidence, 0.1), gap])
+
+
+def _printed(recording: Recording, lead: str) -> np.ndarray:
+    """Return which samples lie in the lead's window on the page."""
+    t0, t1 = recording.windows.get(lead, (0.0, recording.seconds))
+    t = np.arange(recording.signal.shape[1]) / recording.fs
+    return (t >= t0 - 1e-9) & (t < t1 - 1e-9)
+
+
+def predicted_db(recording: Recording, calibration: Calibration | None = None) -> dict[str, float]:
+    """Return the signal-to-noise ratio in dB that each lead is expected to have against the truth."""
+    calibration = calibration or shipped()
+    found = {}
+    for lead in recording.leads:
+        terms = lead_terms(recording, lead, calibration.error)
+        known = _BLANK_DB if terms is None else float(calibration.lead[0] + terms @ np.array(calibration.lead[1:]))
+        found[lead] = float(np.clip(known, _BLANK_DB, 40.0))
+    return found
+
+
+def page_db(recording: Recording, calibration: Calibration | None = None) -> float:
+    """Return the expected ratio in dB of all printed leads together: summed power over summed noise."""
+    power, noise = 0.0, 0.0
+    for lead, db in predicted_db(recording, calibration).items():
+        samples = recording.lead(lead).astype(float)
+        if np.isfinite(samples).any():
+            power += (p := float(np.nansum((samples - np.nanmedian(samples)) ** 2)))
+            noise += p / 10 ** (db / 10)
+    return 10 * float(np.log10(power / noise)) if power > 0 and noise > 0 else _BLANK_DB
+
+
+def to_quality(db: float) -> float:
+    """Return the quality 0..1 of a ratio in dB: 0 dB is 0, 10 dB 0.5, 20 dB 0.9, 30 dB 1, straight lines between."""
+    return float(np.interp(db, _QUALITY_DB, _QUALITY))
+
+
+def lead_quality(recording: Recording, calibration: Calibration | None = None) -> dict[str, float]:
+    """Return per lead the quality 0..1 of the ratio in dB that is expected of it; 0 where nothing was read."""
+    return {lead: to_quality(db) for lead, db in predicted_db(recording, calibration).items()}
