@@ -15,6 +15,7 @@ AROUND_MM = 10.0  # of paper around the box that shows how dark the grid's lines
 LEAST_HEIGHT_MM, LEAST_WIDTH_MM = 1.5, 1.5
 PEN_MM = 0.8  # no pen is wider: ink whose neighbours at this distance are as dark is no line
 SLANT_MM = 0.35  # a flank strays so far from the upright
+DASHES = 60  # percentile along a line of the grid that still shows it: lines may be dashed, a pulse's roof is shorter
 BLANK = 0.55  # ink (0..1) that the outline must have to be worth following: one flank of two is not enough
 STAIRS = (0.5, 2.0)  # second step of a stair over its first: precordial leads at half or at double gain
 LEAST_CONTRAST = 8.0  # of 255, between paper and pulse: less is noise
@@ -99,7 +100,7 @@ def _through(dark: np.ndarray, px_per_mm: float) -> np.ndarray:
     A line of a grid has others 5 and 10 mm away; a flat trace, or flanks of pulses above each other, have not.
     """
     half = dark.shape[1] // 2
-    along = np.maximum(*(np.percentile(part, 20, axis=1) for part in (dark[:, :half], dark[:, half:])))
+    along = np.maximum(*(np.percentile(part, DASHES, axis=1) for part in (dark[:, :half], dark[:, half:])))
     reach = round(10 * px_per_mm)
     padded = np.pad(maximum_filter1d(along, 3), reach)
     others = [padded[reach + round(mm * px_per_mm) :][: len(along)] for mm in (-10, -5, 5, 10)]
