@@ -32,7 +32,7 @@ def measure(
         raise ValueError(f"age is {age}; expected years from 0 to 130, or None if it is not known")
     options = load_options() if options is None else options
     analysis = analyse(recording, options)
-    values = all_values(analysis, sex, options)
+    values = all_values(analysis, sex, age, options)
     beat = analysis.beat
     return Measurements(
         name=recording.name,

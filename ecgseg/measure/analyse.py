@@ -74,12 +74,8 @@ def _bounds(beat: MedianBeat, rough, options, rr: float, p_known: Atria | None =
         reasons["qrs"] = "no lead shows the whole QRS"
         return dict.fromkeys(WAVES, nan), {w: reasons["qrs"] for w in "p qrs t".split()}, Atria(nan, nan, nan, nan, "")
     wave: Recovery = find_t(beat, (on, off), options["t"], rr)
-    p_options = (
-        options["p"]
-        if p_known is None
-        else {**options["p"], "least_p_beats": 1, "locked_share": 0.0, "most_unrest": np.inf}
-    )
-    atria = find_p(beat, on, wave.end, p_options, rr)
+    within = None if p_known is None else (p_known.on, p_known.off)
+    atria = find_p(beat, on, wave.end, options["p"], rr, within)
     reasons = {k: v for k, v in (("p", atria.why), ("t", wave.why)) if v}
     bounds = dict(zip(WAVES, (atria.on, atria.off, on, off, wave.peak, wave.end), strict=True))
     return bounds, reasons, atria

@@ -8,6 +8,8 @@ from scipy.signal import argrelmax, savgol_filter
 from ecgseg.measure.delineate import broken_curve
 from ecgseg.measure.median_beat import MedianBeat, noise, running_mean
 
+_BEFORE_P_S = 0.12  # a flutter wave fills this; a U wave does not reach into it
+_FLUTTER_STEP_S = (0.17, 0.29)  # 207 to 353 per minute
 _SMOOTH_S = 0.03  # a P wave's steepest part is longer than this
 
 
@@ -23,11 +25,14 @@ class Atria:
     why: str
 
 
-def find_p(beat: MedianBeat, qrs_on: float, t_end: float, options: dict, rr: float) -> Atria:
+def find_p(
+    beat: MedianBeat, qrs_on: float, t_end: float, options: dict, rr: float, within: tuple[float, float] | None = None
+) -> Atria:
     """Return the P wave before the QRS.
 
     It must stand over the noise, come at the same distance in most beats, and have quiet before it: f waves fail the
     second test, dissociated P waves too, flutter waves the third. t_end and rr (s) say where the last beat's T ends.
+    within: bounds of a P wave known to be there (a half of the beats need not prove it again).
     """
     nan = float("nan")
     first = max(qrs_on - options["longest_pr_s"], beat.t[0])
@@ -41,7 +46,7 @@ def find_p(beat: MedianBeat, qrs_on: float, t_end: float, options: dict, rr: flo
         return Atria(nan, nan, nan, nan, "no room between T and the next QRS: a P wave would lie in T")
     height = _height(_levelled(beat.x[usable][:, window], beat), beat.count[usable])
     peaks = argrelmax(height, order=max(1, round(0.01 * beat.fs)))[0]
-    peaks = [k for k in peaks if t[k] < qrs_on - 0.03]
+    peaks = [k for k in peaks if t[k] < qrs_on - 0.03 and (within is None or within[0] < t[k] < within[1])]
     if not peaks:
         return Atria(nan, nan, nan, nan, "nothing like a P wave before the QRS")
     top = peaks[int(np.argmax(height[peaks]))]
@@ -55,6 +60,8 @@ def find_p(beat: MedianBeat, qrs_on: float, t_end: float, options: dict, rr: flo
     off = broken_curve(beat, t[high] - 0.014, last, t[high] - 0.002, min(t[high] + 0.045, qrs_on), False)
     if not (np.isfinite(on) and np.isfinite(off)):
         return Atria(nan, nan, nan, snr, "the bounds of the P wave cannot be read")
+    if within is not None:
+        return Atria(on, off, nan, snr, "")
     lags, like = _lags(beat, on, off)
     locked = (np.abs(lags - np.median(lags)) <= options["locked_s"]) & (like >= options["least_p_alike"])
     if len(lags) < options["least_p_beats"]:
@@ -63,8 +70,11 @@ def find_p(beat: MedianBeat, qrs_on: float, t_end: float, options: dict, rr: flo
         return Atria(
             nan, nan, float(lags.std()), snr, "P waves do not keep one distance from the QRS, or there are none"
         )
-    if _unrest(beat, on, off, t_end, rr, qrs_on) > options["most_unrest"]:
+    unrest = _unrest(beat, on, off, t_end, rr)
+    if unrest > options["most_unrest"] or _again(beat, on, off, qrs_on, rr) > options["most_again"]:
         return Atria(nan, nan, nan, snr, "waves as large as the P wave go on between the beats (flutter, or noise)")
+    if np.isnan(unrest) and rr < options["shortest_rr_s"]:
+        return Atria(nan, nan, nan, snr, "too fast: P cannot be told from a flutter wave without a rest before it")
     return Atria(on, off, float(lags[locked].std()), snr, "")
 
 
@@ -101,6 +111,7 @@ def _lags(beat: MedianBeat, on: float, off: float) -> tuple[np.ndarray, np.ndarr
     a, b = window.start, window.stop
     # Muscle noise is quicker than any P wave.
     smooth = running_mean(beat.single, _SMOOTH_S, fs)
+    shifts = [s for s in range(-reach, reach + 1, 2) if a + s >= 0]
     lags, like = [], []
     for k, one in enumerate(smooth):
         rest = np.delete(smooth, k, axis=0)
@@ -109,11 +120,9 @@ def _lags(beat: MedianBeat, on: float, off: float) -> tuple[np.ndarray, np.ndarr
         if not known.any():
             continue
         template = _steady(np.nanmedian(rest[:, known][:, :, window], axis=0))
-        scores = [
-            _correlation(template, _steady(one[known, a + s : b + s])) for s in range(-reach, reach + 1) if a + s >= 0
-        ]
+        scores = [_correlation(template, _steady(one[known, a + s : b + s])) for s in shifts]
         best = int(np.argmax(scores))
-        lags.append((best - (len(scores) - reach - 1)) / fs)
+        lags.append(shifts[best] / fs)
         like.append(scores[best])
     return np.array(lags), np.array(like)
 
@@ -129,7 +138,7 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float((a * b).sum() / np.sqrt(max((a**2).sum() * (b**2).sum(), 1e-18)))
 
 
-def _unrest(beat: MedianBeat, on: float, off: float, t_end: float, rr: float, qrs_on: float) -> float:
+def _unrest(beat: MedianBeat, on: float, off: float, t_end: float, rr: float) -> float:
     """Return the size of what goes on between T and P against the P wave; NaN where there is no such stretch."""
     if not (np.isfinite(t_end) and np.isfinite(rr)):
         return float("nan")
@@ -137,14 +146,44 @@ def _unrest(beat: MedianBeat, on: float, off: float, t_end: float, rr: float, qr
     p = _steady(smooth[:, beat.part(on, off)])
     error = noise(beat, _SMOOTH_S)
     sizes = []
-    for first, last in ((t_end + 0.02, on + rr - 0.015), (t_end - rr + 0.02, on - 0.015)):
-        first, last = max(first, beat.t[0]), min(last, beat.t[-1])
+    for first, last in ((t_end + 0.03, on + rr - 0.015), (t_end - rr + 0.03, on - 0.015)):
+        # U waves are further away.
+        first, last = max(first, last - _BEFORE_P_S, beat.t[0]), min(last, beat.t[-1])
         if last - first < 0.03:
             continue
         x = smooth[:, beat.part(first, last)]
         whole = np.isfinite(x).all(axis=1) & np.isfinite(p).all(axis=1)
         if whole.any():
             # Noise alone is no wave that goes on.
-            going_on = max(float((_steady(x[whole]) ** 2).mean() - (error[whole] ** 2).mean()), 0.0)
+            going_on = max(
+                float(((x[whole] - x[whole].mean(axis=1, keepdims=True)) ** 2).mean() - (error[whole] ** 2).mean()), 0.0
+            )
             sizes.append(np.sqrt(going_on / max(float((p[whole] ** 2).mean()), 1e-12)))
     return float(min(sizes)) if sizes else float("nan")
+
+
+def _again(beat: MedianBeat, on: float, off: float, qrs_on: float, rr: float) -> float:
+    """Return how well the P wave comes again at a flutter's steps (0.17 to 0.29 s, a whole share of RR), 0 to 1.
+
+    Compared is what the QRS does not cover: the least correlation over the steps between two P waves.
+    """
+    best = 0.0
+    if not np.isfinite(rr):
+        return best
+    smooth = running_mean(beat.x, _SMOOTH_S, beat.fs)
+    window = beat.part(on, off)
+    whole = np.isfinite(smooth[:, window]).all(axis=1)
+    template, n = _steady(smooth[whole][:, window]), window.stop - window.start
+    covered = (qrs_on - 0.01, -qrs_on + 0.05)
+    for count in range(2, 7):
+        step = rr / count
+        if not _FLUTTER_STEP_S[0] <= step <= _FLUTTER_STEP_S[1]:
+            continue
+        scores = []
+        for first in (on + base - k * step for base in (0.0, rr) for k in range(1, count)):
+            part = smooth[whole][:, beat.part(first, first).start :][:, :n]
+            free = first > covered[1] or first + off - on < covered[0]
+            if free and first >= beat.t[0] and part.shape == template.shape and np.isfinite(part).all():
+                scores.append(_correlation(template, _steady(part)))
+        best = max(best, min(scores, default=0.0))
+    return best

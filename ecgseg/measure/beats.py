@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import find_peaks
+from scipy.signal import find_peaks, savgol_filter
 
-from ecgseg.measure.prepare import Signals, band_pass
+from ecgseg.measure.prepare import Signals, band_pass, bridged
 
 _BAND_HZ = (5.0, 25.0)  # where QRS complexes have most of their energy and P, T and muscle little
 _SMOOTH_S = 0.08  # about a QRS: one hump for each
@@ -44,11 +44,15 @@ def find_beats(signals: Signals, options: dict) -> Beats:
     peaks = _peaks(energy, signals.fs)
     if options["least_qrs_mv"] > _height(band, peaks, signals.fs):
         peaks = peaks[:0]
-    usual, alike = _alike(band, peaks, signals.fs, options["alike"])
-    # What is neither like the others nor as strong is a wave or noise.
-    real = usual | (
-        energy[peaks] > options["least_other_energy"] * np.median(energy[peaks[usual]] if usual.any() else 0)
-    )
+    steep = _steepness(signals.x, peaks, signals.fs)
+    usual, alike = _alike(band, peaks, steep, signals.fs, options["alike"])
+    # What is neither like the others nor strong and steep is a T wave or noise.
+    if usual.any():
+        steep, strong = steep / np.median(steep[usual]), energy[peaks] / np.median(energy[peaks[usual]])
+        least, sharp = options["least_other_slope"]
+        real = usual | (steep > sharp) | ((steep > least) & (strong > options["least_other_energy"]))
+    else:
+        real = np.zeros(len(peaks), bool)
     peaks, usual = peaks[real], usual[real]
     seen = (np.abs(_windows(band, peaks, signals.fs)) > 0).any(axis=(1, 2)) if len(peaks) else usual
     at = _aligned(band, peaks, usual, signals.fs)
@@ -89,7 +93,7 @@ def _peaks(energy: np.ndarray, fs: float) -> np.ndarray:
         behind = bool(kept) and p - kept[-1] < _T_WITHIN_S * fs
         if behind and known[p] < 0.55 * known[kept[-1]]:
             continue
-        if behind and known[kept[-1]] < 0.4 * known[p]:
+        if behind and known[kept[-1]] < 0.5 * known[p]:
             kept[-1] = p  # what came before was a large P wave
             continue
         kept.append(p)
@@ -102,6 +106,17 @@ def _height(band: np.ndarray, peaks: np.ndarray, fs: float) -> float:
         return 0.0
     half = round(0.06 * fs)
     return float(np.median([np.nanmax(np.ptp(_around(band, p, half, half), axis=1), initial=0.0) for p in peaks]))
+
+
+def _steepness(x: np.ndarray, peaks: np.ndarray, fs: float) -> np.ndarray:
+    """Return the largest slope over all leads (root mean square, mV/s) within 60 ms of each peak."""
+    if not len(peaks):
+        return np.zeros(0)
+    slope = savgol_filter(bridged(x), round(0.014 * fs) | 1, 2, deriv=1, delta=1 / fs, axis=1)
+    known = np.isfinite(x)
+    speed = np.sqrt((np.where(known, slope, 0.0) ** 2).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+    half = round(0.06 * fs)
+    return np.array([np.max(speed[max(p - half, 0) : p + half + 1]) for p in peaks])
 
 
 def _around(x: np.ndarray, centre: int, before: int, after: int) -> np.ndarray:
@@ -118,7 +133,7 @@ def _windows(band: np.ndarray, at: np.ndarray, fs: float) -> np.ndarray:
     return np.where(np.isfinite(out).all(axis=2, keepdims=True), out, 0.0)
 
 
-def _alike(band: np.ndarray, peaks: np.ndarray, fs: float, least: float) -> tuple[np.ndarray, float]:
+def _alike(band: np.ndarray, peaks: np.ndarray, steep: np.ndarray, fs: float, least: float) -> tuple[np.ndarray, float]:
     """Return which beats are of the commonest form, and how alike those are.
 
     Beats that share no lead with these (a page without a rhythm strip) are judged among themselves.
@@ -138,9 +153,11 @@ def _alike(band: np.ndarray, peaks: np.ndarray, fs: float, least: float) -> tupl
         like = np.maximum(like, np.einsum("ilt,jlt->ij", still, moved) / np.sqrt(np.maximum(both, 1e-12)))
     like = np.where(common, np.maximum(like, like.T), np.nan)
     left = np.ones(len(peaks), bool)
+    # Of two forms that are as frequent, the steeper is the conducted beat, and the other ventricular or no beat at all.
+    sharp = np.sqrt(steep / max(steep.max(), 1e-9))
     early = _prematurity(peaks)
     while left.any():
-        partners = ((like > least) & left).sum(axis=1) - 0.5 * early
+        partners = sharp * (((like > least) & left).sum(axis=1) - 0.5 * early)
         seed = int(np.argmax(np.where(left, partners, -np.inf)))
         mine = left & (like[seed] > least)
         usual |= mine

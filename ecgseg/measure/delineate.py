@@ -11,6 +11,8 @@ from scipy.signal import savgol_filter
 from ecgseg.measure.median_beat import MedianBeat
 
 _SLOPE_S = 0.014  # over this long a slope is taken: under it noise rules, over it a bound moves outwards
+_START, _END = 0.10, 0.04  # shares of the largest velocity that count as QRS, at its start and at its end
+_SLUR_S, _SLUR_JOIN_S = 0.06, 0.012
 _JOIN_S = 0.026  # a wide QRS may stand still for this long in the middle
 
 
@@ -22,11 +24,18 @@ def rough_qrs(beat: MedianBeat) -> tuple[float, float] | None:
         return None
     top = middle.start + int(np.nanargmax(speed[middle]))
     quiet = speed[beat.part(-0.45, 0.55)]
-    level = max(0.10 * speed[top], 2.5 * float(np.nanpercentile(quiet, 40)))
-    if not speed[top] > 2 * level:
+    noise = 2.5 * float(np.nanpercentile(quiet, 40))
+    if not speed[top] > 2 * max(_START * speed[top], noise):
         return None
-    on = np.nan_to_num(speed) > level
-    return tuple(beat.t[_walk(on, top, step, round(_JOIN_S * beat.fs))] for step in (-1, 1))
+    first, last = (
+        _walk(np.nan_to_num(speed) > max(share * speed[top], noise), top, step, round(_JOIN_S * beat.fs))
+        for share, step in ((_START, -1), (_START, 1))
+    )
+    # A QRS may end in a small slow slur, which the P wave before it would look like: it is followed at the end only.
+    slur = np.nan_to_num(speed) > max(_END * speed[top], noise)
+    slur[min(last + round(_SLUR_S * beat.fs), len(slur)) :] = False
+    last = _walk(slur, last, 1, round(_SLUR_JOIN_S * beat.fs))
+    return beat.t[first], beat.t[last]
 
 
 def spatial_velocity(beat: MedianBeat) -> np.ndarray:
@@ -40,7 +49,7 @@ def spatial_velocity(beat: MedianBeat) -> np.ndarray:
 def qrs_bounds(beat: MedianBeat, rough: tuple[float, float]) -> tuple[float, float]:
     """Return where the QRS begins and ends in s."""
     first, last = rough
-    on = broken_curve(beat, first - 0.055, first + 0.02, first - 0.035, first + 0.012, rising=True)
+    on = broken_curve(beat, first - 0.045, first + 0.02, first - 0.025, first + 0.012, rising=True)
     off = broken_curve(beat, last - 0.024, last + 0.05, last - 0.014, last + 0.03, rising=False)
     return on, off
 

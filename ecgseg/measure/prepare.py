@@ -76,14 +76,18 @@ def _without_spikes(x: np.ndarray, fs: float, least_mv: float) -> tuple[np.ndarr
         return x, np.zeros(0)
     near, far = (max(1, round(s * fs)) for s in (_SPIKE_S, _QRS_S))
     filled = bridged(x)
-    size, common = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    size, broad, common = (np.zeros(x.shape[1]) for _ in range(3))
     for sign in (1, -1):
         over_near, over_far = (np.maximum(_over_both_sides(sign * filled, k), 0) for k in (near, far))
         common += over_near.sum(axis=0)
-        size += np.where((over_near > least_mv) & (over_near > 0.65 * over_far), over_near, 0).sum(axis=0)
-    # Hum and muscle make sharp tips all the time; spikes fill less than a twentieth of it.
+        size += np.where(over_near > least_mv, over_near, 0).sum(axis=0)
+        broad += over_far.sum(axis=0)
+    # Hum and muscle make sharp tips all the time; spikes fill less than a twentieth of it. And what is sharp in one
+    # lead may be the tip of a QRS in all others.
     least = 4 * least_mv + 2 * np.percentile(common, 95)
-    tops = np.flatnonzero((size > least) & (size == maximum_filter1d(size, 2 * far + 1)))
+    size[size < 0.65 * broad] = 0
+    size[size < least] = 0
+    tops = np.flatnonzero((size > 0) & (size == maximum_filter1d(size, 2 * far + 1)))
     tops = tops[np.diff(tops, prepend=-far - 1) > far]
     out = x.copy()
     for at in tops:

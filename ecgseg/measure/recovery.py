@@ -25,12 +25,22 @@ def find_t(beat: MedianBeat, qrs: tuple[float, float], options: dict, rr: float)
     """Return the T wave: its end is where the tangent at its last limb's steepest point meets the level behind.
 
     The tangent: Lepeschkin and Surawicz, Circulation 6 (1952) 378–388. The combination of leads is the first principal
-    component from J on, so that one lead with a flat T does not shorten QT. rr: the shortest usual interval in s.
+    component from J on, so that a lead with a flat T does not shorten QT; where the second is nearly as large, the
+    later of the two ends counts. rr: the usual interval in s.
     """
+    first = _end_in(beat, qrs, options, rr, 0)
+    if first.why:
+        return first
+    second = _end_in(beat, qrs, options, rr, 1)
+    return second if not second.why and first.end < second.end < first.end + _PHASE_S / 2 else first
+
+
+def _end_in(beat: MedianBeat, qrs: tuple[float, float], options: dict, rr: float, order: int) -> Recovery:
+    """Return the T wave in one of the principal components."""
     nothing = float("nan")
     limit = min(qrs[0] + rr - 0.04, beat.t[-1]) if np.isfinite(rr) else beat.t[-1]
     window = beat.part(qrs[1] + 0.03, limit)
-    t, y, spread = _combination(beat, window)
+    t, y, spread = _combination(beat, window, order, options["second_component"])
     if len(t) < 0.15 * beat.fs:
         return Recovery(nothing, nothing, nothing, "too little is known between one QRS and the next")
     share, late = options["latest_t_peak"]
@@ -53,7 +63,16 @@ def find_t(beat: MedianBeat, qrs: tuple[float, float], options: dict, rr: float)
     if abs(y[peak] - rest) < options["least_t_mv"] or snr < options["least_t_snr"]:
         return Recovery(t[peak], nothing, snr, "the T wave is too flat for its end to be told")
     slope = np.gradient(y, t) * np.sign(y[peak] - rest)
-    steepest = peak + int(np.argmin(slope[peak : np.searchsorted(t, t[peak] + 0.2)]))
+    down = np.flatnonzero((y[peak:] - rest) * np.sign(y[peak] - rest) < 0.15 * abs(y[peak] - rest))
+    # Behind that, or behind a dip before it, lies the next P wave, which may be steeper.
+    signed = (y[peak:] - rest) * np.sign(y[peak] - rest)
+    dips = argrelmax(-signed, order=round(0.01 * beat.fs))[0]
+    if len(dips) and (not len(down) or dips[0] < down[0]):
+        if signed[dips[0]] > 0.5 * signed[0]:
+            return Recovery(t[peak], nothing, snr, "the T wave runs into the next wave")
+        down = dips
+    last = peak + 1 + (int(down[0]) if len(down) else np.searchsorted(t, t[peak] + 0.25) - peak)
+    steepest = peak + int(np.argmin(slope[peak:last]))
     if not slope[steepest] < 0:
         return Recovery(t[peak], nothing, snr, "the T wave does not come back before the next beat")
     end = t[steepest] + abs(y[steepest] - rest) / -slope[steepest]
@@ -62,8 +81,11 @@ def find_t(beat: MedianBeat, qrs: tuple[float, float], options: dict, rr: float)
     return Recovery(float(t[peak]), float(end), float(snr), "")
 
 
-def _combination(beat: MedianBeat, window: slice) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return t, the largest principal component of the leads in the window (mV), and its noise in mV."""
+def _combination(beat: MedianBeat, window: slice, order: int, least: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return t, a principal component of the leads in the window (mV), and its noise in mV.
+
+    Nothing if the component has less than the share `least` of the first one's size.
+    """
     x = beat.x[:, window]
     usable = np.isfinite(x).mean(axis=1) > 0.9
     x = x[usable]
@@ -72,8 +94,10 @@ def _combination(beat: MedianBeat, window: slice) -> tuple[np.ndarray, np.ndarra
         return np.zeros(0), np.zeros(0), float("nan")
     t, x = beat.t[window][known], x[:, known]
     weight = np.sqrt(beat.count[usable] / beat.count[usable].max())[:, None]
-    u, _, _ = np.linalg.svd(x * weight, full_matrices=False)
-    direction = u[:, 0] * weight[:, 0]
+    u, size, _ = np.linalg.svd(x * weight, full_matrices=False)
+    if order >= len(size) or size[order] < least * size[0]:
+        return np.zeros(0), np.zeros(0), float("nan")
+    direction = u[:, order] * weight[:, 0]
     direction /= np.linalg.norm(direction)
     width = min(round(_SMOOTH_S * beat.fs) | 1, (len(t) - 1) | 1)
     y = savgol_filter(direction @ x, width, 2) if len(t) > width else direction @ x

@@ -2,6 +2,7 @@
 
 from ecgseg.measure.model import Reference
 
+ADULT = 18  # years; below, other ranges hold
 _RATE = "2018 ACC/AHA/HRS guideline on bradycardia (low), AHA/ACC/HRS consensus (high)"
 _PR = "2018 ACC/AHA/HRS guideline on bradycardia and conduction delay; Surawicz et al., Circulation 2009;119:e235"
 _QRS = "Surawicz et al., AHA/ACCF/HRS recommendations part III, Circulation 2009;119:e235"

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from ecgseg.measure.facts import Facts, Missing, Outcome
 from ecgseg.measure.model import NOT_ASSESSABLE, Finding, Measurement
+from ecgseg.measure.reference import ADULT
 from ecgseg.measure.rules_form import FORM_RULES
 from ecgseg.measure.rules_rhythm import RHYTHM_RULES
 from ecgseg.measure.rules_st import ST_RULES
 
 # In this order they are reported.
 RULES: dict[str, Callable[[Facts], Outcome]] = {**RHYTHM_RULES, **FORM_RULES, **ST_RULES}
-ADULT = 18
 
 
 def all_findings(values: dict[str, Measurement], sex: str | None, age: float | None) -> dict[str, Finding]:

@@ -10,8 +10,8 @@ _VOLTAGE_AGE = 35
 def left_bundle_branch_block(facts: Facts) -> Outcome:
     """Left bundle branch block pattern.
 
-    Criterion: QRS 120 ms or longer; no Q in V5 and V6 (nor in I); broad R there with its peak later than 60 ms (taken
-    as R lasting over 80 ms); V1 mainly negative.
+    Criterion: QRS 120 ms or longer; no Q in I, V5 and V6; broad R (over 80 ms) in I and in V5 or V6, where RS may occur
+    in the other; V1 mainly negative.
     Source: Surawicz et al., AHA/ACCF/HRS recommendations part III, Circulation 2009;119:e235.
     """
     if facts.need("qrs") < 120:
@@ -19,11 +19,9 @@ def left_bundle_branch_block(facts: Facts) -> Outcome:
     left = [lead for lead in ("V5", "V6") if facts.measured((lead,))]
     if not left:
         raise Missing("neither V5 nor V6 was measured")
-    broad = all(facts.wave("r_duration", lead) > 80 for lead in left)
+    broad = facts.wave("r_duration", "I") > 80 and any(facts.wave("r_duration", lead) > 80 for lead in left)
     no_q = all(facts.wave("q_duration", lead) < 20 or facts.wave("r_amplitude", lead) == 0 for lead in ("I", *left))
-    return Outcome(
-        broad and no_q and facts.need("qrs_area.V1") < 0 and facts.wave("r_amplitude", "I") > 0, ("I", "V1", *left)
-    )
+    return Outcome(broad and no_q and facts.need("qrs_area.V1") < 0, ("I", "V1", *left))
 
 
 def right_bundle_branch_block(facts: Facts) -> Outcome:

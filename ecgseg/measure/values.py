@@ -9,7 +9,7 @@ from ecgseg.measure.analyse import Analysis
 from ecgseg.measure.axis import LEAST_MV_MS, frontal_axis
 from ecgseg.measure.leadwaves import NO_WAVE, LeadWaves, lead_waves
 from ecgseg.measure.model import Measurement, number
-from ecgseg.measure.reference import reference
+from ecgseg.measure.reference import ADULT, reference
 
 INTERVALS = {
     "p_duration": ("p_on", "p_off"),
@@ -27,7 +27,7 @@ _METHOD = {
 _AMPLITUDES = {"p": "P", "q": "Q", "r": "R", "s": "S", "t": "T"}
 
 
-def all_values(analysis: Analysis, sex: str | None, options: dict) -> dict[str, Measurement]:
+def all_values(analysis: Analysis, sex: str | None, age: float | None, options: dict) -> dict[str, Measurement]:
     """Return every measurement by key; those that cannot be had are missing, with the reason, not left out."""
     shown = lead_waves(analysis.beat, analysis.bounds, options["lead"]) if _delineated(analysis) else {}
     values = _rhythm(analysis, options) | _intervals(analysis, options["gates"])
@@ -35,7 +35,7 @@ def all_values(analysis: Analysis, sex: str | None, options: dict) -> dict[str, 
     values |= _axes(analysis, shown, values)
     for lead in (*analysis.signals.leads, *analysis.signals.dropped):
         values |= _of_lead(lead, analysis, shown.get(lead), values, options["gates"])
-    return {key: _graded(m, sex, options["gates"], values) for key, m in values.items()}
+    return {key: _graded(m, sex, age, options["gates"], values) for key, m in values.items()}
 
 
 def _delineated(analysis: Analysis) -> bool:
@@ -112,21 +112,15 @@ def _rhythm(analysis: Analysis, options: dict) -> dict[str, Measurement]:
 
 
 def _spikes(analysis: Analysis) -> Measurement:
-    """How many beats have a pacemaker spike just before them."""
+    """How many beats have a pacemaker spike before them: not later than the QRS onset, where that is known."""
     at, spikes = analysis.beats.at, analysis.signals.spikes
-    if not len(at):
+    if analysis.why:
         return missing("spikes", "beats", analysis.why)
-    before = at[:, None] - spikes[None, :]
-    count = int(((before > -0.02) & (before < 0.35)).any(axis=1).sum()) if len(spikes) else 0
-    return Measurement(
-        "spikes",
-        count,
-        "beats",
-        analysis.signals.leads,
-        "beats with a pacemaker spike before them",
-        len(at),
-        confidence=0.5,
-    )
+    onset = analysis.bounds.get("qrs_on", math.nan)
+    before = at[:, None] + (onset if math.isfinite(onset) else 0.0) - spikes[None, :]
+    count = int(((before > -0.01) & (before < 0.35)).any(axis=1).sum()) if len(spikes) else 0
+    made = {"leads": analysis.signals.leads, "method": "beats with a spike narrower than 5 ms before the QRS"}
+    return Measurement("spikes", count, "beats", beats=len(at), confidence=0.5, **made)
 
 
 def _rmssd(beats, pair: np.ndarray) -> float:
@@ -348,7 +342,7 @@ def _spread(beat, k: int, at: float | None) -> float | None:
     return float(1.48 * np.median(np.abs(values - np.median(values)))) if len(values) > 1 else None
 
 
-def _graded(m: Measurement, sex: str | None, gates: dict, values) -> Measurement:
+def _graded(m: Measurement, sex: str | None, age: float | None, gates: dict, values) -> Measurement:
     """Return the measurement with its usual range and flag."""
     usual = reference(m.key, sex)
     if usual is None:
@@ -356,6 +350,8 @@ def _graded(m: Measurement, sex: str | None, gates: dict, values) -> Measurement
     m = replace(m, reference=usual)
     if m.value is None:
         return m
+    if age is not None and age < ADULT:
+        return replace(m, reason="not graded: the range is for adults")
     if m.key.startswith("qtc"):
         rate, (low, high) = values["heart_rate"].value, gates["qtc_rate"]
         if rate is None or not low <= rate <= high:
