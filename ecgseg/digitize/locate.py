@@ -163,16 +163,20 @@ def _plausible(fit: Fit) -> bool:
 
 
 def _told(fit: Fit) -> bool:
-    """Return whether what tells the layout is there: for one told by names, two names that agree, or all it has."""
+    """Return whether what tells the layout is there: for one told by names, two names that agree, or all it has.
+
+    No layout is told where more than a quarter of the names, and more than one, contradict it.
+    """
     layout = fit.layout
     agree, against = _agreement(fit)
+    if against > max(1, agree // 3):
+        return False
     if layout.told_by == "geometry":
         return True
     short = with_rhythm(layout, ()).strips
     usual = any(with_rhythm(load_layout(name), ()).strips == short for name in layout_names("geometry"))
     # The leads' laws may hold by chance: they are no second name.
-    enough = agree >= min(2, len(layout.strips))
-    return usual or (enough and agree > against)
+    return usual or (agree >= min(2, len(layout.strips)) and agree > against)
 
 
 def _shares(fits: list[Fit]) -> list[float]:
