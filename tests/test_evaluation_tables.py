@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from fake_pages import job_and_page
 
+from ecgseg.digitize.confidence import to_quality
 from ecgseg.evaluation import tables
 from ecgseg.evaluation.overlap import degree, degrees_table, overlap_costs, touching_share
-from ecgseg.evaluation.promise import bins, lead_pairs, page_pairs, rank_correlation
+from ecgseg.evaluation.promise import bins, lead_pairs, page_pairs, promised_db, rank_correlation
 from ecgseg.evaluation.seconds import stage_seconds
 
 
@@ -81,6 +82,8 @@ def test_quality_keeps_its_promise_or_not():
     assert [b["n"] for b in parts] == [10] * 4 and parts[0]["to"] < parts[1]["from"]
     assert parts[3]["median"] == pytest.approx(np.median([row["snr_db"] for row in good[30:]]))
     assert bins(page_pairs(good[:4])) == []
+    assert promised_db(np.array([to_quality(db) for db in (0.0, 7.0, 23.0, 30.0)])) == pytest.approx([0, 7, 23, 30])
+    assert parts[3]["promised"] == pytest.approx(promised_db(np.arange(30, 40) / 40).mean())
     unnamed = line(
         status="unnamed", snr_db=0.0, snr_db_by_place=17.0, leads={"I": [15.0, 16.0, 0.7], "II": [None, None, 0.2]}
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
+from ecgseg.digitize.confidence import to_quality
 from ecgseg.evaluation.results import READ
 from ecgseg.evaluation.tables import markdown
 
@@ -30,6 +31,12 @@ def _finite(pairs: list) -> np.ndarray:
     return pairs[np.isfinite(pairs).all(axis=1)]
 
 
+def promised_db(quality: np.ndarray) -> np.ndarray:
+    """Return the dB that a quality promises: `to_quality` turned round, which knows no more than 0 and 30 dB."""
+    db = np.linspace(0.0, 30.0, 301)
+    return np.interp(quality, [to_quality(v) for v in db], db)
+
+
 def rank_correlation(pairs: np.ndarray) -> float:
     """Return Spearman's rank correlation of pairs (n, 2), NaN for fewer than 3 or where one of both is constant."""
     if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
@@ -38,7 +45,7 @@ def rank_correlation(pairs: np.ndarray) -> float:
 
 
 def bins(pairs: np.ndarray, count: int = BINS) -> list[dict]:
-    """Return up to `count` bins by quality, nearly equal in number: its range, mean, and percentiles of the true dB."""
+    """Return up to `count` bins by quality, nearly equal in number: range, mean, what it promises, and the true dB."""
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
     count = min(count, len(pairs) // FEWEST)
     out = []
@@ -46,7 +53,13 @@ def bins(pairs: np.ndarray, count: int = BINS) -> list[dict]:
         quality, db = part.T
         p10, p50, p90 = np.percentile(db, (10, 50, 90))
         out.append(
-            {"from": quality[0], "to": quality[-1], "quality": quality.mean(), "n": len(part)}
+            {
+                "from": quality[0],
+                "to": quality[-1],
+                "quality": quality.mean(),
+                "n": len(part),
+                "promised": promised_db(quality).mean(),
+            }
             | {"p10": p10, "median": p50, "p90": p90, "mean": db.mean()}
         )
     return out
@@ -55,12 +68,12 @@ def bins(pairs: np.ndarray, count: int = BINS) -> list[dict]:
 def bins_table(lines: list[dict]) -> str:
     """Return the lines of `bins` as Markdown."""
     return markdown(
-        ["quality", "n", "true dB: p10", "median", "p90", "mean"],
+        ["quality", "n", "promised dB", "true dB: p10", "median", "p90", "mean"],
         [
             [
                 f"{x['from']:.3f} – {x['to']:.3f}",
                 str(x["n"]),
-                *(f"{x[k]:.1f}" for k in ("p10", "median", "p90", "mean")),
+                *(f"{x[k]:.1f}" for k in ("promised", "p10", "median", "p90", "mean")),
             ]
             for x in lines
         ],
@@ -81,6 +94,8 @@ def plot_promise(rows: list[dict], path: Path) -> None:
         if lines:
             x, median, low, high = (np.array([b[k] for b in lines]) for k in ("quality", "median", "p10", "p90"))
             axes.errorbar(x, median, [median - low, high - median], fmt="o-", color="black", ms=4, capsize=3, lw=1)
+        axes.plot(promise := np.linspace(0, 1, 101), promised_db(promise), "--", color="C3", lw=1, label="promised")
+        axes.legend()
         rho = rank_correlation(pairs)
         axes.set(xlabel="predicted quality", title=f"{len(pairs)} {what}, rank correlation {rho:.2f}")
         axes.grid(alpha=0.3)
