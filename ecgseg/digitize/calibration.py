@@ -92,10 +92,11 @@ def calibrate(
     if unread:
         warnings.append(f"the page's text on its calibration was not understood: {', '.join(map(repr, unread))}")
     pulses = [p for box in findings.pulses if (p := measure_pulse(image, box, px_per_mm)) and p.score >= SEEN]
-    found_speed = _given(speed) or _speed(texts, pulses)
-    found_gain = _given(None if gain is None else {None: gain}) or _gain(
-        _printed_gains(texts, findings, px_per_mm), _pulse_gains(pulses, findings), pulses
-    )
+    found_speed = _speed(texts, pulses) if speed is None else _Found(speed, "given", 1.0)
+    found_gain = _Found({None: gain}, "given", 1.0)
+    if gain is None:
+        printed = _printed_gains(texts, findings, px_per_mm)
+        found_gain = _gain(printed, _pulse_gains(pulses, findings), pulses)
     gains = found_gain.value
     apart = set(gains) == set(GROUPS)
     how = {
@@ -120,10 +121,6 @@ def calibrate(
         gain_confidence=found_gain.confidence,
         warnings=(*warnings, *found_speed.warnings, *found_gain.warnings),
     )
-
-
-def _given(value) -> _Found | None:
-    return None if value is None else _Found(value, "given", 1.0)
 
 
 def _speed(texts: Sequence[Printed], pulses: Sequence[PulseSize]) -> _Found:

@@ -1,0 +1,136 @@
+"""Speed and gain of a page: what text and pulses say together, alone, against each other, and not at all."""
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+
+from ecgseg.digitize import calibration
+from ecgseg.digitize.calibration import calibrate
+from ecgseg.digitize.findings import Box, Findings, LeadName
+from ecgseg.digitize.ocr import TextLibraryError, read_lines
+
+SCALE = 8.0
+
+
+class Sheet:
+    """A white sheet on which pulses and texts are put; their findings are a little off."""
+
+    def __init__(self):
+        self.image = np.full((900, 1400, 3), 255, np.uint8)
+        self.pulses, self.texts, self.names = [], [], []
+
+    def pulse(self, x: int, foot: int, *heights: float, width: float = 5.0) -> "Sheet":
+        points, each, before = [(x, foot)], width * SCALE / len(heights), 0.0
+        for k, mm in enumerate((*heights, 0.0)):
+            points += [(x + k * each, foot - before * SCALE), (x + k * each, foot - mm * SCALE)]
+            before = mm
+        cv2.polylines(self.image, [np.rint(points).astype(np.int32)], False, (0, 0, 0), 2)
+        self.pulses.append(Box(x - 5, foot - max(heights) * SCALE + 6, x + width * SCALE + 4, foot + 5))
+        return self
+
+    def text(self, words: str, x: int = 300, y: int = 800) -> "Sheet":
+        (w, h), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 0.8, 2)
+        cv2.putText(self.image, words, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 2, cv2.LINE_AA)
+        self.texts.append(Box(x - 3, y - h - 3, x + w + 3, y + 6))
+        return self
+
+    def calibrate(self, **given):
+        return calibrate(Findings(self.names, self.pulses, self.texts), self.image, SCALE, **given)
+
+
+def test_text_is_read_in_its_boxes_only():
+    sheet = Sheet().text("25 mm/s 10 mm/mV").text("50 mm/s", 300, 400)
+    (first, sure), (second, _) = read_lines(sheet.image, sheet.texts)
+    assert first.replace(" ", "") == "25mm/s10mm/mV" and second.replace(" ", "") == "50mm/s" and sure > 0.8
+    assert read_lines(sheet.image, [Box(2000, 2000, 2100, 2010)]) == [("", 0.0)]
+
+
+def test_text_and_pulse_that_agree():
+    found = Sheet().pulse(100, 300, 5.0, width=10.0).text("50 mm/s  5 mm/mV").calibrate()
+    assert (found.speed, found.gain, found.gains) == (50, 5, {})
+    assert found.how["speed"] == found.how["gain"] == "text and pulse"
+    assert found.confidence > 0.9 and not found.warnings
+
+
+def test_each_alone():
+    text = Sheet().text("50 mm/s  20 mm/mV").calibrate()
+    assert (text.speed, text.gain, text.how["gain"]) == (50, 20, "text")
+    pulse = Sheet().pulse(100, 300, 20.0).pulse(100, 600, 20.0).calibrate()
+    assert (pulse.speed, pulse.gain, pulse.how["gain"]) == (25, 20, "pulse")
+    assert pulse.how["speed"] == "default" and pulse.speed_confidence < pulse.gain_confidence
+    assert "no speed was read" in " ".join(pulse.warnings)
+
+
+def test_nothing_found_is_the_usual_with_warnings():
+    found = Sheet().calibrate()
+    assert (found.speed, found.gain) == (25, 10)
+    assert found.how["speed"] == found.how["gain"] == "default"
+    assert len(found.warnings) == 2 and found.confidence < 0.5
+
+
+def test_the_users_values_are_taken_whatever_is_printed():
+    found = Sheet().pulse(100, 300, 10.0).text("25 mm/s  10 mm/mV").calibrate(speed=50.0, gain=5.0)
+    assert (found.speed, found.gain, found.confidence) == (50, 5, 1.0)
+    assert found.how["speed"] == found.how["gain"] == "given"
+
+
+def test_a_contradiction_is_a_warning_and_the_pulse_that_was_printed_is_believed():
+    found = Sheet().pulse(100, 300, 5.0).pulse(100, 600, 5.0).text("25 mm/s  10 mm/mV").calibrate()
+    assert (found.gain, found.how["gain"]) == (5, "pulse")
+    assert found.gain_confidence < 0.5 and "10 mm/mV" in found.warnings[0] and "5 mm/mV" in found.warnings[0]
+
+
+def test_a_pulse_of_no_usual_height_is_reported_and_not_used():
+    found = Sheet().pulse(100, 300, 14.0).text("25 mm/s  10 mm/mV").calibrate()
+    assert (found.gain, found.how["gain"]) == (10, "text")
+    assert found.gain_confidence < 0.5 and "13.9 mm" in found.warnings[0]
+    alone = Sheet().pulse(100, 300, 14.0).calibrate()
+    assert alone.how["gain"] == "default" and alone.gain_confidence < 0.2
+
+
+def test_a_stair_tells_limb_from_precordial_leads():
+    found = Sheet().pulse(100, 300, 10.0, 5.0).calibrate()
+    assert found.gains == {"limb": 10, "precordial": 5}
+    assert (found.gain_of("aVL"), found.gain_of("V3")) == (10, 5)
+
+
+def test_pulses_of_rows_tell_the_gain_of_their_leads():
+    sheet = Sheet().pulse(100, 300, 10.0).pulse(100, 600, 5.0)
+    sheet.names = [LeadName(200, 280, 230, 300, lead="II"), LeadName(200, 580, 230, 600, lead="V1")]
+    found = sheet.calibrate()
+    assert found.gains == {"limb": 10, "precordial": 5}
+    sheet.names = []
+    unknown = sheet.calibrate()
+    assert unknown.how["gain"] == "default" and unknown.gain_confidence < 0.2
+
+
+def test_text_gives_the_gain_that_a_single_pulse_cannot():
+    found = Sheet().pulse(100, 300, 10.0).text("Limb: 10 mm/mV  Chest: 5 mm/mV").calibrate()
+    assert found.gains == {"limb": 10, "precordial": 5} and found.how["gain"] == "text and pulse"
+
+
+def test_two_speeds_on_a_page_are_not_averaged():
+    found = Sheet().text("25 mm/s").text("50 mm/s", 300, 400).calibrate()
+    assert found.speed == 25 and found.speed_confidence < 0.5
+    assert any("25 mm/s and 50 mm/s" in w for w in found.warnings)
+
+
+def test_without_the_reader_the_pulses_still_tell_the_gain(monkeypatch):
+    def missing(image, boxes):
+        raise TextLibraryError("printed text cannot be read; install the reader with pip install rapidocr onnxruntime")
+
+    monkeypatch.setattr(calibration, "read_lines", missing)
+    found = Sheet().pulse(100, 300, 20.0).pulse(100, 600, 20.0).text("25 mm/s").calibrate()
+    assert (found.gain, found.how["gain"]) == (20, "pulse")
+    assert any("pip install" in w for w in found.warnings)
+
+
+def test_importing_costs_no_one_the_reader():
+    code = (
+        "import sys, ecgseg.digitize.calibration, ecgseg.digitize.scale; "
+        "print('rapidocr' in sys.modules or 'onnxruntime' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
