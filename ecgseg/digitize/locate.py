@@ -165,11 +165,11 @@ def _plausible(fit: Fit) -> bool:
 def _told(fit: Fit) -> bool:
     """Return whether what tells the layout is there: for one told by names, two names that agree, or all it has.
 
-    No layout is told where more than a quarter of the names, and more than one, contradict it.
+    No layout is told where more than a third of the names, and more than two, contradict it.
     """
     layout = fit.layout
     agree, against = _agreement(fit)
-    if against > max(1, agree // 3):
+    if against > max(2, agree // 2):
         return False
     if layout.told_by == "geometry":
         return True
