@@ -16,7 +16,8 @@ from ecgseg.measure.leadwaves import qrs_waves
 from ecgseg.measure.model import ABSENT, NOT_ASSESSABLE, PRESENT, Measurement
 from ecgseg.measure.rules import RULES, all_findings, described
 from ecgseg.measure.rules_st import st_elevation_limit
-from ecgseg.recording import Recording
+from ecgseg.paths import DATA
+from ecgseg.recording import Recording, read_wfdb
 from ecgseg.simulate import KINDS, add_artefacts, simulate_with_truth
 
 
@@ -116,13 +117,24 @@ def test_two_leads_and_unsure_samples():
 
 
 def test_exchanged_arms_are_suspected():
-    recording, _ = made("normal", 0)
+    recording = read_wfdb(DATA / "ptbdb" / "patient236" / "s0462_re", seconds=10)
     swapped = recording.signal.copy()
     swapped[[0, 1, 2, 3, 4, 5]] = recording.signal[[0, 2, 1, 4, 3, 5]]
     swapped[0] *= -1
     key = "arm_electrodes"
     assert measure(recording).findings[key].status == ABSENT
     assert measure(replace(recording, signal=swapped)).findings[key].status == PRESENT
+
+
+def test_limb_leads_that_break_einthovens_law_are_told():
+    recording, _ = made("normal", 0)
+    mixed = recording.signal.copy()
+    mixed[[0, 6]] = mixed[[6, 0]]  # V1 where I should be, as after a misread name
+    key = "limb_leads_disagree"
+    assert measure(recording).findings[key].status == ABSENT
+    assert measure(replace(recording, signal=mixed)).findings[key].status == PRESENT
+    chest = Recording("chest", recording.signal[6:], 500, LEADS[6:])
+    assert measure(chest).findings[key].status == NOT_ASSESSABLE
 
 
 def test_qrs_waves_are_named_by_order_and_sign():

@@ -15,8 +15,10 @@ _SMOOTH_S = 0.03  # a P wave's steepest part is longer than this
 
 @dataclass(frozen=True)
 class Atria:
-    """P's bounds in s on the median beat's axis (NaN without), the spread of its distance to the QRS between beats in s,
-    its height over noise, and why it cannot be told ('' if it can)."""
+    """P's bounds in s on the median beat's axis (NaN without), and why it cannot be told ('' if it can).
+
+    spread: of its distance to the QRS between beats, in s; snr: its height over noise.
+    """
 
     on: float
     off: float

@@ -1,6 +1,7 @@
 """Where the heart beats: R peaks over all leads together, which beats are alike, and the RR intervals."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.signal import find_peaks, savgol_filter
@@ -19,8 +20,9 @@ _SHIFT_S = 0.04  # how far a beat may be moved to lie on the others
 class Beats:
     """All beats of a recording.
 
-    at (beats,): common instant of each in s, the same point of the QRS in all that are alike; usual (beats,) bool: those
-    of the commonest form; other (beats,) bool: those of another form (a beat cut by an edge is neither); rr (beats - 1,): intervals in s, NaN where nothing could be read in between;
+    at (beats,): common instant of each in s, the same point of the QRS in all that are alike; usual (beats,) bool:
+    those of the commonest form; other (beats,) bool: those of another form (a beat cut by an edge is neither);
+    rr (beats - 1,): intervals in s, NaN where nothing could be read in between;
     alike: mean correlation of the usual beats with each other.
     """
 
@@ -201,5 +203,5 @@ def _intervals(at: np.ndarray, energy: np.ndarray, fs: float, longest_gap_s: flo
     unread = np.concatenate([[0], np.cumsum(np.isnan(energy))])
     rr = np.diff(at) / fs
     # A gap shorter than a QRS is wide hides none.
-    gaps = [(unread[b] - unread[a]) / fs for a, b in zip(at[:-1], at[1:], strict=True)]
+    gaps = [(unread[b] - unread[a]) / fs for a, b in pairwise(at)]
     return np.where(np.array(gaps) > longest_gap_s, np.nan, rr) if len(rr) else rr

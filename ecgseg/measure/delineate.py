@@ -1,8 +1,8 @@
 """Where the QRS begins and ends on the median beat, over all leads together.
 
 First a rough stretch from the spatial velocity (root mean square over the leads of the slope, Macfarlane and Lawrie's
-detection function), then each bound where a broken curve fits all leads best: a line on one side, a curve that leaves it without
-a corner on the other (least squares; one instant for all leads, an own curve for each).
+detection function), then each bound where a broken curve fits all leads best: a line on one side, a curve that
+leaves it without a corner on the other (least squares; one instant for all leads, an own curve for each).
 """
 
 import numpy as np

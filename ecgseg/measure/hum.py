@@ -10,7 +10,7 @@ _PLAIN = 6.0  # a line this many times over its neighbours in the spectrum is hu
 
 
 def without_hum(x: np.ndarray, fs: float, quiet: np.ndarray) -> np.ndarray:
-    """Return leads (leads, samples) less the sine of 50 or 60 Hz (and its third harmonic) that fits them in quiet parts.
+    """Return leads (leads, samples) less the sine of 50 or 60 Hz (and its third harmonic) that fits quiet parts.
 
     quiet (samples,) bool: outside the QRS complexes. A lead is left as it is where no line stands out of its spectrum.
     """

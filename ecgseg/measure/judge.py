@@ -1,7 +1,7 @@
 """Measuring judged: python -m ecgseg.measure.judge [simulated] [ptb] [pages] [voices] [--each N] [--out FILE.md]
 
-simulated: against exact bounds, clean, with noise, and cut to a printed page; ptb: findings against the diagnosis in the
-header; pages: PTB, ten seconds of all leads against the same cut to a page; voices: other delineators beside ours.
+simulated: against exact bounds, clean, with noise, and cut to a printed page; ptb: findings against the diagnosis in
+the header; pages: PTB, ten seconds of all leads against the same cut to a page; voices: other delineators beside ours.
 """
 
 import argparse
@@ -101,9 +101,17 @@ def simulated(each: int, condition: str, kinds: Iterable[str] = KINDS) -> list[d
 
 
 def interval_table(rows: list[dict]) -> str:
-    """Return, for each measurement: median error, 75th percentile of its size, 95 % limits, and what was not assessed."""
-    head = "| | n | median error | 75 % within | 95 % limits | not assessed though there | given though not there |\n|---|---|---|---|---|---|---|\n"
-    lines = []
+    """Return, for each measurement: median error, 75th percentile of its size, 95 % limits, what was not assessed."""
+    columns = (
+        "",
+        "n",
+        "median error",
+        "75 % within",
+        "95 % limits",
+        "not assessed though there",
+        "given though not there",
+    )
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for key in SHOWN:
         pairs = [(r["truth"][key], r["found"][key]) for r in rows]
         there = [p for p in pairs if np.isfinite(p[0])]
@@ -113,12 +121,17 @@ def interval_table(rows: list[dict]) -> str:
         unit = UNITS.get(key, " ms")
         if not len(errors):
             continue
-        low, high = np.percentile(errors, [2.5, 97.5])
         lines.append(
-            f"| {key} | {len(errors)} | {np.median(errors):+.1f}{unit} | {np.percentile(np.abs(errors), 75):.1f}{unit} | "
-            f"{low:+.0f} to {high:+.0f}{unit} | {gone} of {len(there)} | {invented} of {len(pairs) - len(there)} |"
+            f"| {key} | {spread(errors, unit)} | {gone} of {len(there)} | {invented} of {len(pairs) - len(there)} |"
         )
-    return head + "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n"
+
+
+def spread(errors, unit: str) -> str:
+    """Return the cells n, median, 75th percentile of the size, and 95 % limits of some errors."""
+    low, high = np.percentile(errors, [2.5, 97.5])
+    size = np.percentile(np.abs(errors), 75)
+    return f"{len(errors)} | {np.median(errors):+.1f}{unit} | {size:.1f}{unit} | {low:+.0f} to {high:+.0f}{unit}"
 
 
 def kind_table(rows: list[dict]) -> str:
@@ -211,11 +224,7 @@ def pages() -> str:
     lines = ["| | n | median difference | 75 % within | 95 % limits | lost on the page |", "|---|---|---|---|---|---|"]
     for key, values in errors.items():
         unit = UNITS.get(key, " ms" if key in SHOWN else " µV")
-        low, high = np.percentile(values, [2.5, 97.5])
-        lines.append(
-            f"| {key} | {len(values)} | {np.median(values):+.1f}{unit} | {np.percentile(np.abs(values), 75):.1f}{unit} | "
-            f"{low:+.0f} to {high:+.0f}{unit} | {gone.get(key, '')} |"
-        )
+        lines.append(f"| {key} | {spread(values, unit)} | {gone.get(key, '')} |")
     return (
         "\n".join(lines) + f"\n\nFindings: {kept} in both, {lost} only in the ten seconds, {extra} only on the page.\n"
     )

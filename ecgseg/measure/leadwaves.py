@@ -1,6 +1,7 @@
 """What each lead shows of the median beat: Q, R, S, P, T, ST, the QRS area, and its own durations."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,7 +14,7 @@ NO_WAVE = "no such wave in this lead"
 
 @dataclass(frozen=True)
 class Waves:
-    """One wave of one lead: its height (mV) over the PR level, when it peaks, begins and ends (s on the beat's axis)."""
+    """One wave of one lead: its height (mV) over the PR level; when it peaks, begins and ends (s, beat's axis)."""
 
     height: float
     at: float
@@ -51,7 +52,7 @@ def _runs(t: np.ndarray, y: np.ndarray, least_mv: float, least_ms: float) -> lis
     sign = np.sign(y)
     edges = np.concatenate([[0], np.flatnonzero(np.diff(sign) != 0) + 1, [len(y)]])
     runs: list[Waves] = []
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         top = a + int(np.argmax(np.abs(y[a:b])))
         wave = Waves(float(y[top]), float(t[top]), float(t[a]), float(t[min(b, len(t) - 1)]))
         if abs(wave.height) < least_mv or wave.ms < least_ms:
@@ -78,7 +79,7 @@ class LeadWaves:
 
 
 def lead_waves(beat: MedianBeat, bounds: dict[str, float], options: dict) -> dict[str, LeadWaves]:
-    """Return what each lead shows; a lead whose QRS is not known, or too noisy, is left out. `bounds` as in Measurements."""
+    """Return what each lead shows, without leads whose QRS is unknown or too noisy; `bounds` as in Measurements."""
     on, off = bounds["qrs_on"], bounds["qrs_off"]
     error = noise(beat)
     out = {}

@@ -54,7 +54,7 @@ def prepare(recording: Recording, options: dict) -> Signals:
 
 
 def bridged(x: np.ndarray) -> np.ndarray:
-    """Return leads (leads, samples) with gaps filled by straight lines, ends by their last value; no lead is all NaN."""
+    """Return leads (leads, samples) with gaps filled by straight lines, ends by the last value; no lead is all NaN."""
     index = np.arange(x.shape[1])
     known = np.isfinite(x)
     return np.stack([np.interp(index, index[k], row[k]) for row, k in zip(x, known, strict=True)])

@@ -85,7 +85,7 @@ def sokolow_lyon(facts: Facts) -> Outcome:
 def cornell(facts: Facts) -> Outcome:
     """Left ventricular hypertrophy by voltage, Cornell.
 
-    Criterion: R in aVL and S in V3 together over 2.8 mV in men, 2.0 mV in women; adults from 35 years, QRS under 120 ms.
+    Criterion: R in aVL and S in V3 together over 2.8 mV (men) or 2.0 mV (women); from 35 years, QRS under 120 ms.
     Source: Casale et al., Circulation 1987;75:565; age: Hancock et al., Circulation 2009;119:e251.
     """
     _voltage_counts(facts)
@@ -128,14 +128,24 @@ def _any_high(facts: Facts) -> bool:
 def arm_electrodes(facts: Facts) -> Outcome:
     """Arm electrodes may be exchanged.
 
-    Criterion: P and QRS both mainly negative in I while the QRS is mainly positive in V6, and P positive in aVR.
+    Criterion: P and QRS both mainly negative in I while the QRS is mainly positive in V6.
     Source: Batchvarov, Malik and Camm, Europace 2007;9:1081; positive V6 tells it from dextrocardia.
     """
     p, qrs, v6 = facts.wave("p_amplitude", "I"), facts.need("qrs_area.I"), facts.need("qrs_area.V6")
-    return Outcome(p < 0 and qrs < 0 and v6 > 0 and facts.wave("p_amplitude", "aVR") > 0, ("I", "aVR", "V6"))
+    return Outcome(p < 0 and qrs < 0 and v6 > 0, ("I", "V6"))
+
+
+def limb_leads_disagree(facts: Facts) -> Outcome:
+    """Limb leads do not agree with each other: misnamed, misplaced or misread.
+
+    Criterion: over the QRS of the median beat, I + III - II or aVR + aVL + aVF is over 30 % of the largest limb lead.
+    Source: Einthoven et al., Pflügers Arch 1913;150:275; Goldberger, Am Heart J 1942;23:483; 30 % is this package's.
+    """
+    return Outcome(facts.need("limb_residual") > 30)
 
 
 FORM_RULES = {
+    "limb_leads_disagree": limb_leads_disagree,
     "arm_electrodes": arm_electrodes,
     "left_bundle_branch_block": left_bundle_branch_block,
     "right_bundle_branch_block": right_bundle_branch_block,

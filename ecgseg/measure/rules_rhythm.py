@@ -38,7 +38,7 @@ def irregular_without_p(facts: Facts) -> Outcome:
     """Irregular rhythm without P waves, as in atrial fibrillation.
 
     Criterion: irregular RR (as above, in several steps: RMSSD over 80 ms) and no repeating P wave before the QRS.
-    Source: Hindricks et al., 2020 ESC guidelines on atrial fibrillation, Eur Heart J 2021;42:373 (12-lead strip of 10 s).
+    Source: Hindricks et al., 2020 ESC guidelines on atrial fibrillation, Eur Heart J 2021;42:373.
     """
     spread, mean, steps = facts.need("rr_range"), facts.need("rr_mean"), facts.need("rr_rmssd")
     if facts.maybe("pr") is not None:
@@ -54,7 +54,7 @@ def other_beats(facts: Facts) -> Outcome:
     """Beats of another form (ventricular, aberrant or fused).
 
     Criterion: one or more beats whose QRS does not correlate with the usual one (below 0.9 over all leads).
-    Source: comparison of forms, no published limit; early and wide beats: Surawicz and Knilans, Chou's Electrocardiography.
+    Source: comparison of forms, no published limit; early and wide beats: Surawicz and Knilans.
     """
     return Outcome(facts.need("other_beats") >= 1)
 
@@ -99,7 +99,7 @@ def wide_qrs(facts: Facts) -> Outcome:
 def long_qtc(facts: Facts) -> Outcome:
     """Long QTc.
 
-    Criterion: QTc (Fridericia) 460 ms or more in women, 450 or more in men, at 50 to 100 per minute and QRS under 120 ms.
+    Criterion: QTc (Fridericia) 460 ms (women) or 450 ms (men) and more, at 50 to 100 per minute, QRS under 120 ms.
     Source: Rautaharju et al., AHA/ACCF/HRS recommendations part IV, Circulation 2009;119:e241.
     """
     qtc = _graded_qtc(facts)

@@ -136,7 +136,7 @@ _WHAT = {
     "q_waves": (
         _q_waves,
         "Pathological Q waves",
-        "two neighbouring leads with Q of 30 ms and 0.1 mV or QS; in V2 and V3 any Q over 20 ms or QS; QRS under 120 ms",
+        "Q of 30 ms and 0.1 mV or QS in two neighbouring leads; in V2 and V3 Q over 20 ms or QS; QRS under 120 ms",
     ),
 }
 _SOURCE = "Thygesen et al., Fourth universal definition of myocardial infarction, Circulation 2018;138:e618"

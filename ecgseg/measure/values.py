@@ -24,6 +24,7 @@ _METHOD = {
     "qrs": "median beat, all leads together: broken-curve fits to QRS onset and end",
     "qt": "median beat, all leads together: QRS onset to the tangent's end of T",
 }
+_LAWS = ({"I": 1, "III": 1, "II": -1}, {"aVR": 1, "aVL": 1, "aVF": 1})
 _AMPLITUDES = {"p": "P", "q": "Q", "r": "R", "s": "S", "t": "T"}
 
 
@@ -32,7 +33,7 @@ def all_values(analysis: Analysis, sex: str | None, age: float | None, options: 
     shown = lead_waves(analysis.beat, analysis.bounds, options["lead"]) if _delineated(analysis) else {}
     values = _rhythm(analysis, options) | _intervals(analysis, options["gates"])
     values |= _corrected(values, options["gates"])
-    values |= _axes(analysis, shown, values)
+    values |= _axes(analysis, shown, values) | {"limb_residual": _limb_residual(analysis, shown)}
     for lead in (*analysis.signals.leads, *analysis.signals.dropped):
         values |= _of_lead(lead, analysis, shown.get(lead), values, options["gates"])
     return {key: _graded(m, sex, age, options["gates"], values) for key, m in values.items()}
@@ -247,6 +248,23 @@ def _axes(analysis: Analysis, shown: dict[str, LeadWaves], values) -> dict[str, 
                 trust,
             )
     return out
+
+
+def _limb_residual(analysis: Analysis, shown: dict[str, LeadWaves]) -> Measurement:
+    """Return how far the limb leads' median beats break Einthoven's and Goldberger's laws over the QRS, in %."""
+    key, beat = "limb_residual", analysis.beat
+    sums = [law for law in _LAWS if all(lead in shown for lead in law)]
+    if not sums:
+        return missing(key, "%", analysis.why or "neither I, II, III nor aVR, aVL, aVF were all measured")
+    part = beat.part(analysis.bounds["qrs_on"], analysis.bounds["qrs_off"])
+    used = tuple(lead for law in sums for lead in law)
+    qrs = {lead: beat.x[beat.leads.index(lead), part] for lead in used}
+    largest = max(float(np.sqrt((y**2).mean())) for y in qrs.values())
+    worst = max(float(np.sqrt((sum(sign * qrs[x] for x, sign in law.items()) ** 2).mean())) for law in sums)
+    count = int(min(beat.count[beat.leads.index(lead)] for lead in used))
+    method = "root mean square of I + III - II and aVR + aVL + aVF over the QRS, against the largest limb lead"
+    trust = confidence(min(beat.trust[beat.leads.index(lead)] for lead in used), count, None, 1)
+    return Measurement(key, number(100 * worst / largest, "%"), "%", used, method, count, None, trust)
 
 
 def _area(beat, lead: str, first: float, last: float, levelled: bool) -> float:

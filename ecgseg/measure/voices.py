@@ -10,7 +10,7 @@ import numpy as np
 
 from ecgseg.errors import EcgsegError
 from ecgseg.measure import measure
-from ecgseg.measure.judge import NOISE, truth_of
+from ecgseg.measure.judge import NOISE, spread, truth_of
 from ecgseg.simulate import KINDS, add_artefacts, simulate_with_truth
 
 LEADS = ("II", "V2", "V5")
@@ -52,11 +52,7 @@ def voices(each: int) -> str:
             if not len(errors):
                 lines.append(f"| {name} | {key} | 0 | | | | {none} |")
                 continue
-            low, high = np.percentile(errors, [2.5, 97.5])
-            size = np.percentile(np.abs(errors), 75)
-            lines.append(
-                f"| {name} | {key} | {len(errors)} | {np.median(errors):+.1f} ms | {size:.1f} ms | {low:+.0f} to {high:+.0f} ms | {none} |"
-            )
+            lines.append(f"| {name} | {key} | {spread(errors, ' ms')} | {none} |")
     return "\n".join(lines) + "\n"
 
 
