@@ -464,7 +464,7 @@ def flatten_bent(image: np.ndarray, px_per_mm: float = 8.0) -> FlatPage:
         """Map points (n, 2) of the straightened picture to the picture."""
         return dense.to_picture(low + (px + 0.5) * fine)
 
-    straight = _resampled(image, _lattice(from_straight, size), size)
+    straight = resampled(image, place_lattice(from_straight, size), size)
     grid = measure_grid(straight)
     corners = grid.to_mm(np.array([[x, y] for x in (-0.5, size[0] - 0.5) for y in (-0.5, size[1] - 0.5)]))
     start = corners.min(axis=0)
@@ -477,10 +477,10 @@ def flatten_bent(image: np.ndarray, px_per_mm: float = 8.0) -> FlatPage:
     def from_flat(px: np.ndarray) -> np.ndarray:
         return from_straight(grid.to_image(correct(start + (px + 0.5) / px_per_mm)))
 
-    lattice_px = _lattice(from_flat, flat_size)
-    flat = _resampled(image, lattice_px, flat_size)
-    grid = replace(grid, source="followed", matrix=_affine(lattice_px, start, px_per_mm))
-    return FlatPage(flat, px_per_mm, _affine(lattice_px, np.full(2, -0.5), 1.0), grid, {}, lattice_px)
+    lattice_px = place_lattice(from_flat, flat_size)
+    flat = resampled(image, lattice_px, flat_size)
+    grid = replace(grid, source="followed", matrix=nearest_affine(lattice_px, start, px_per_mm))
+    return FlatPage(flat, px_per_mm, nearest_affine(lattice_px, np.full(2, -0.5), 1.0), grid, {}, lattice_px)
 
 
 def residual_field(straight: np.ndarray, grid: Grid) -> Callable[[np.ndarray], np.ndarray]:
@@ -531,7 +531,7 @@ def residual_field(straight: np.ndarray, grid: Grid) -> Callable[[np.ndarray], n
     return correct
 
 
-def _lattice(to_picture, size: np.ndarray) -> np.ndarray:
+def place_lattice(to_picture, size: np.ndarray) -> np.ndarray:
     """Return where the centres of cells of LATTICE_STEP px, and of one cell around, lie in the picture (h, w, 2)."""
     x, y = ((np.arange(-1, -(-n // LATTICE_STEP) + 1) + 0.5) * LATTICE_STEP - 0.5 for n in size)
     px = np.stack(np.meshgrid(x, y), axis=-1)
@@ -539,7 +539,7 @@ def _lattice(to_picture, size: np.ndarray) -> np.ndarray:
     return np.clip(to_picture(px.reshape(-1, 2)), -1e5, 1e5).reshape(px.shape)
 
 
-def _resampled(image: np.ndarray, lattice_px: np.ndarray, size: np.ndarray) -> np.ndarray:
+def resampled(image: np.ndarray, lattice_px: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Resample the picture once at a lattice of positions, after a blur where it shrinks; outside it is paper."""
     steps = np.linalg.norm(np.diff(lattice_px, axis=1), axis=2) / LATTICE_STEP
     shrink = float(np.median(steps))
@@ -559,7 +559,7 @@ def _resampled(image: np.ndarray, lattice_px: np.ndarray, size: np.ndarray) -> n
     )
 
 
-def _affine(lattice_px: np.ndarray, start: np.ndarray, scale: float) -> np.ndarray:
+def nearest_affine(lattice_px: np.ndarray, start: np.ndarray, scale: float) -> np.ndarray:
     """Return the affine map (2, 3) nearest to a lattice's: from start + (flat px + 0.5) / scale to the picture."""
     h, w = lattice_px.shape[:2]
     x, y = ((np.arange(-1, n - 1) + 0.5) * LATTICE_STEP for n in (w, h))

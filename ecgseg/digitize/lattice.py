@@ -13,6 +13,7 @@ from scipy import fft, ndimage, signal
 WORKING_SIDE = 2400  # larger pages are measured on a smaller copy: 450 mm still have 5 px per mm there
 MAX_SKEW_DEG = 15.0
 HARMONICS = 15  # of a 5 mm period: three of the 1 mm lines
+INKY = 1.8  # times as dark as what 5 % of the pixels exceed: ink, or the edge of the sheet
 MIN_BINS = 3.5  # the lowest fundamental, in cycles per tile: two lines of the window's spectrum stay apart
 
 
@@ -28,11 +29,13 @@ class Comb:
     strength: np.ndarray
 
 
-def gridness(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def gridness(image: np.ndarray, paper: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return how much darker than its surroundings each pixel is, and the (x, y) size of its pixels in image pixels.
 
     The darkest channel is used, so a grid of any colour and a grey one look alike. Values are clipped at
     what 5 % of the pixels exceed: black ink then counts no more than a grid line. Returns (h, w) float32.
+    paper: 0..1 over the picture, at any resolution: what is less than half paper counts as nothing, and then neither
+    does what is darker than any line of the grid.
     """
     height, width = image.shape[:2]
     factor = max(1.0, max(height, width) / WORKING_SIDE)
@@ -42,7 +45,13 @@ def gridness(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     darkest = cv2.min(cv2.min(image[..., 0], image[..., 1]), image[..., 2]).astype(np.float32)
     around = cv2.blur(darkest, (65, 65), borderType=cv2.BORDER_REFLECT)
     dark = around - darkest
-    limit = max(float(np.percentile(dark[::3, ::3], 95)), 4.0)  # 4 grey levels: a sparse, faint grid stays visible
+    on = None if paper is None else cv2.resize(paper.astype(np.float32), dark.shape[::-1]) > 0.5
+    some = dark[::3, ::3] if on is None else dark[::3, ::3][on[::3, ::3]]
+    # 4 grey levels: a sparse, faint grid stays visible
+    limit = max(float(np.percentile(some, 95)) if some.size else 0.0, 4.0)
+    if on is not None:
+        blots = cv2.dilate((dark > INKY * limit).astype(np.uint8), np.ones((3, 3), np.uint8))
+        dark *= on & (blots == 0)
     np.clip(dark, -limit, limit, out=dark)
     return dark, np.array([width / dark.shape[1], height / dark.shape[0]])
 

@@ -12,6 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from ecgseg.layout import load_layout
 from ecgseg.nets.data import CropDataset, Mix, RenderedData
+from ecgseg.nets.griddata import GridCropDataset, GridCrops
+from ecgseg.nets.gridnet import GRID_STRIDE
+from ecgseg.nets.gridsystem import GridSystem
 from ecgseg.nets.pagedata import PageTileDataset, Tiles
 from ecgseg.nets.pagenet import PAGE_STRIDE
 from ecgseg.nets.pagesystem import PageSystem
@@ -21,13 +24,15 @@ from ecgseg.nets.weights import build_net, load_net, save_net
 from ecgseg.render.crops import CropSize
 from ecgseg.render.levels import load_noise
 
-_NET_KEYS = ("encoder", "decoder_channels")
-
-
+_NET_KEYS = {task: ("encoder", "decoder_channels") for task in ("strip", "page")} | {
+    "grid": ("channels", "hidden", "context", "blocks")
+}
+_SYSTEMS = {"strip": StripSystem, "page": PageSystem, "grid": GridSystem}
+_STRIDES = {"strip": STRIDE, "page": PAGE_STRIDE, "grid": GRID_STRIDE}
 _POSITIVE = ("data.batch_size", "data.steps_per_epoch", "data.val_crops",
              "model.lr", "model.total_steps", "model.decay_steps")  # fmt: skip
-_TASKS = {"strip": "data=crops", "page": "data=pages"}
-_MONITORED = {"strip": "val/snr_db", "page": "val/names"}
+_TASKS = {"strip": "data=crops", "page": "data=pages", "grid": "data=grids"}
+_MONITORED = {"strip": "val/snr_db", "page": "val/names", "grid": "val/good"}
 
 
 def check_config(cfg: DictConfig) -> None:
@@ -40,12 +45,12 @@ def check_config(cfg: DictConfig) -> None:
         value = OmegaConf.select(cfg, key)
         if not isinstance(value, int | float) or value <= 0:
             raise ValueError(f"{key}={value}: expected a number above 0")
-    stride = STRIDE if task == "strip" else PAGE_STRIDE
+    stride = _STRIDES[task]
     for key in ("height", "width") if task == "strip" else ("side",):
         if cfg.data[key] % stride:
             raise ValueError(f"data.{key}={cfg.data[key]}: it must be a multiple of {stride}")
-    encoder, choices = cfg.model.encoder, smp.encoders.get_encoder_names()
-    if encoder not in choices and not encoder.startswith("tu-"):
+    encoder, choices = cfg.model.get("encoder"), smp.encoders.get_encoder_names()
+    if encoder is not None and encoder not in choices and not encoder.startswith("tu-"):
         raise ValueError(f"model.encoder={encoder}: choose tu-<a timm model> or one of {', '.join(choices)}")
     accelerators = ("auto", *AcceleratorRegistry.available_accelerators())
     if cfg.trainer.accelerator not in accelerators:
@@ -72,6 +77,9 @@ def build_data(cfg: DictConfig) -> RenderedData:
     val_mix = Mix(noise={level: 1} if level else plain["val_noise"], **common)
     if cfg.model.task == "page":
         dataset, size = PageTileDataset, Tiles(data.side, data.per_page, data.turned, data.mirrored, data.rescaled)
+    elif cfg.model.task == "grid":
+        dataset = GridCropDataset
+        size = GridCrops(data.side, data.per_page, data.upright, data.turned, data.anywhere)
     else:
         dataset, size = CropDataset, CropSize(data.height, data.width)
     return RenderedData(
@@ -90,14 +98,13 @@ def build_data(cfg: DictConfig) -> RenderedData:
     )
 
 
-def build_system(cfg: DictConfig) -> StripSystem | PageSystem:
+def build_system(cfg: DictConfig) -> lightning.LightningModule:
     """Return the training system, from given weights where `init_weights` names some."""
     model = OmegaConf.to_container(cfg.model, resolve=True)
     task = model.pop("task")
-    shape = {k: model.pop(k) for k in _NET_KEYS}
+    shape = {k: model.pop(k) for k in _NET_KEYS[task]}
     net = load_net(cfg.init_weights, kind=task)[0].train() if cfg.init_weights else build_net(task, shape)
-    system = PageSystem if task == "page" else StripSystem
-    return system(net.to(memory_format=torch.channels_last), **model)
+    return _SYSTEMS[task](net.to(memory_format=torch.channels_last), **model)
 
 
 def build_trainer(cfg: DictConfig, folder: Path) -> lightning.Trainer:

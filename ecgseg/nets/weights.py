@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from ecgseg.errors import WeightsError
 from ecgseg.paths import WEIGHTS
 
-DEFAULTS = {"strip": WEIGHTS / "stripnet.safetensors", "page": WEIGHTS / "pagenet.safetensors"}
+DEFAULTS = {kind: WEIGHTS / f"{kind}net.safetensors" for kind in ("strip", "page", "grid")}
 
 
 def sha256(path: Path) -> str:
@@ -34,18 +34,22 @@ def save_net(net: torch.nn.Module, path: Path | str, info: dict | None = None) -
 
 
 def build_net(kind: str, config: dict) -> torch.nn.Module:
-    """Return a new network, `strip` or `page`, of the shape that `config` tells."""
+    """Return a new network, `strip`, `page` or `grid`, of the shape that `config` tells."""
     if kind == "page":
         from ecgseg.nets.pagenet import PageNet
 
         return PageNet(**config)
+    if kind == "grid":
+        from ecgseg.nets.gridnet import GridNet
+
+        return GridNet(**config)
     from ecgseg.nets.stripnet import StripNet
 
     return StripNet(**config)
 
 
 def load_net(path: Path | str | None = None, device: str = "cpu", kind: str = "strip") -> tuple[torch.nn.Module, dict]:
-    """Load a StripNet, or with kind `page` a PageNet, in evaluation mode; returns it and {sha256, file, config, info}.
+    """Load a StripNet, or the network of another kind, in evaluation mode; returns it and {sha256, file, config, info}.
 
     path None loads the shipped weights. A <path>.sha256 beside the file is checked. Only safetensors files
     are read: nothing in a weights file is ever executed. Raises WeightsError.
