@@ -25,6 +25,7 @@ from ecgseg.simulate import KINDS, add_artefacts, simulate_with_truth
 SHOWN = ("heart_rate", "p_duration", "pr", "qrs", "qt", "qrs_axis")
 UNITS = {"heart_rate": "/min", "qrs_axis": "°"}
 NOISE = ["wander", "mains", "muscle"]  # what every recording has; swapped, lost or clipped leads are other questions
+PER_LEAD = ("st_j", "r_amplitude", "t_amplitude")
 PAGE = "3x4_1r"
 
 
@@ -204,7 +205,7 @@ def ptb() -> tuple[str, str]:
 
 def pages() -> str:
     """Return how far measurements of a page (2.5 s a lead) lie from those of ten seconds of all leads, on PTB."""
-    errors: dict[str, list[float]] = {k: [] for k in (*SHOWN, "st_j", "r_amplitude", "t_amplitude")}
+    errors: dict[str, list[float]] = {k: [] for k in (*SHOWN, *PER_LEAD)}
     gone, extra, lost, kept = dict.fromkeys(SHOWN, 0), 0, 0, 0
     for recording in load_records():
         whole = _ten_seconds(recording)
@@ -217,7 +218,7 @@ def pages() -> str:
                 errors[key].append(_error(key, one.value(key), other.value(key)))
         for key, m in one.values.items():
             name = key.partition(".")[0]
-            if "." in key and name in errors and None not in (m.value, other.value(key)):
+            if "." in key and name in PER_LEAD and None not in (m.value, other.value(key)):
                 errors[name].append(1000 * (other.value(key) - m.value))
         a, b = ({f.key for f in m.findings.values() if f.status == PRESENT} for m in (one, other))
         extra, lost, kept = extra + len(b - a), lost + len(a - b), kept + len(a & b)

@@ -143,6 +143,8 @@ def _intervals(analysis: Analysis, gates: dict) -> dict[str, Measurement]:
         reason = analysis.reasons.get(_WHOSE[key]) or analysis.reasons.get("qrs")
         if key in ("p_duration", "pr") and not reason:
             reason = _paced_reason(analysis)
+        if key == "qt" and not reason and value > 1000 * gates["longest_qt_share"] * analysis.beats.median_rr:
+            reason = "T reaches into the next beat's P wave: its end cannot be told"
         halves = [1000 * (h[last] - h[first]) for h in analysis.halves]
         apart = abs(halves[0] - halves[1]) if len(halves) == 2 and np.isfinite(halves).all() else None
         low, high = gates[key]
