@@ -32,8 +32,10 @@ def main(cfg: DictConfig) -> float:
 def checked(overrides: list[str]) -> None:
     """Exit with one line if an override names a key that does not exist."""
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        # What keys there are depends on the model and the pictures chosen; of a sweep's the first is looked at.
+        chosen = [o.split(",")[0] for o in overrides if o.split("=")[0] in ("model", "data")]
         # `noise` is a group without a default, so the composed config does not show it.
-        defaults = {"noise": None} | OmegaConf.to_container(hydra.compose("train"), resolve=False)
+        defaults = {"noise": None} | OmegaConf.to_container(hydra.compose("train", chosen), resolve=False)
     try:
         check_keys(overrides, defaults)
     except EcgsegError as error:

@@ -15,6 +15,8 @@ from ecgseg.nets.data import CropDataset, Mix, RenderedData
 from ecgseg.nets.griddata import GridCropDataset, GridCrops
 from ecgseg.nets.gridnet import GRID_STRIDE
 from ecgseg.nets.gridsystem import GridSystem
+from ecgseg.nets.namedata import NameDataset, NameWindows
+from ecgseg.nets.namesystem import NameSystem
 from ecgseg.nets.pagedata import PageTileDataset, Tiles
 from ecgseg.nets.pagenet import PAGE_STRIDE
 from ecgseg.nets.pagesystem import PageSystem
@@ -25,14 +27,20 @@ from ecgseg.render.crops import CropSize
 from ecgseg.render.levels import load_noise
 
 _NET_KEYS = {task: ("encoder", "decoder_channels") for task in ("strip", "page")} | {
-    "grid": ("channels", "hidden", "context", "blocks")
+    "grid": ("channels", "hidden", "context", "blocks"),
+    "name": ("channels",),
 }
-_SYSTEMS = {"strip": StripSystem, "page": PageSystem, "grid": GridSystem}
-_STRIDES = {"strip": STRIDE, "page": PAGE_STRIDE, "grid": GRID_STRIDE}
+_SYSTEMS = {"strip": StripSystem, "page": PageSystem, "grid": GridSystem, "name": NameSystem}
+_SIZES = {
+    "strip": (("height", "width"), STRIDE),
+    "page": (("side",), PAGE_STRIDE),
+    "grid": (("side",), GRID_STRIDE),
+    "name": ((), 1),
+}
 _POSITIVE = ("data.batch_size", "data.steps_per_epoch", "data.val_crops",
              "model.lr", "model.total_steps", "model.decay_steps")  # fmt: skip
-_TASKS = {"strip": "data=crops", "page": "data=pages", "grid": "data=grids"}
-_MONITORED = {"strip": "val/snr_db", "page": "val/names", "grid": "val/good"}
+_TASKS = {"strip": "data=crops", "page": "data=pages", "grid": "data=grids", "name": "data=names"}
+_MONITORED = {"strip": "val/snr_db", "page": "val/names", "grid": "val/good", "name": "val/right"}
 
 
 def check_config(cfg: DictConfig) -> None:
@@ -40,13 +48,13 @@ def check_config(cfg: DictConfig) -> None:
     task = cfg.model.task
     if cfg.data.task != task:
         raise ValueError(f"model={cfg.model.task} learns from other pictures than {cfg.data.task}: {_TASKS[task]}")
-    own = ("data.height", "data.width", "model.sigma_px") if task == "strip" else ("data.side", "data.per_page")
-    for key in (*_POSITIVE, *own):
+    sides, stride = _SIZES[task]
+    own = ("model.sigma_px",) if task == "strip" else ("data.per_page",)
+    for key in (*_POSITIVE, *own, *(f"data.{side}" for side in sides)):
         value = OmegaConf.select(cfg, key)
         if not isinstance(value, int | float) or value <= 0:
             raise ValueError(f"{key}={value}: expected a number above 0")
-    stride = _STRIDES[task]
-    for key in ("height", "width") if task == "strip" else ("side",):
+    for key in sides:
         if cfg.data[key] % stride:
             raise ValueError(f"data.{key}={cfg.data[key]}: it must be a multiple of {stride}")
     encoder, choices = cfg.model.get("encoder"), smp.encoders.get_encoder_names()
@@ -80,6 +88,8 @@ def build_data(cfg: DictConfig) -> RenderedData:
     elif cfg.model.task == "grid":
         dataset = GridCropDataset
         size = GridCrops(data.side, data.per_page, data.upright, data.turned, data.anywhere)
+    elif cfg.model.task == "name":
+        dataset, size = NameDataset, NameWindows(data.per_page)
     else:
         dataset, size = CropDataset, CropSize(data.height, data.width)
     return RenderedData(

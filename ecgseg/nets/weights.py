@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from ecgseg.errors import WeightsError
 from ecgseg.paths import WEIGHTS
 
-DEFAULTS = {kind: WEIGHTS / f"{kind}net.safetensors" for kind in ("strip", "page", "grid")}
+DEFAULTS = {kind: WEIGHTS / f"{kind}net.safetensors" for kind in ("strip", "page", "name", "grid")}
 
 
 def sha256(path: Path) -> str:
@@ -34,11 +34,15 @@ def save_net(net: torch.nn.Module, path: Path | str, info: dict | None = None) -
 
 
 def build_net(kind: str, config: dict) -> torch.nn.Module:
-    """Return a new network, `strip`, `page` or `grid`, of the shape that `config` tells."""
+    """Return a new network, `strip`, `page`, `name` or `grid`, of the shape that `config` tells."""
     if kind == "page":
         from ecgseg.nets.pagenet import PageNet
 
         return PageNet(**config)
+    if kind == "name":
+        from ecgseg.nets.namenet import NameNet
+
+        return NameNet(**config)
     if kind == "grid":
         from ecgseg.nets.gridnet import GridNet
 

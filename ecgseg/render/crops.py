@@ -136,6 +136,61 @@ def draw_residual(rng: np.random.Generator, center: np.ndarray, bent: bool) -> R
     return Residual(linear, center, waves)
 
 
+@dataclass(frozen=True)
+class Shot:
+    """A printed page about to be photographed: the scene, how it lies (`warp`), px per mm and noise of the picture."""
+
+    scene: Scene
+    warp: Warp
+    native: float
+    noise: Noise
+
+    def window(
+        self, center: np.ndarray, rng: np.random.Generator, size: CropSize
+    ) -> tuple[np.ndarray, np.ndarray | None, "Placed"]:
+        """Draw and photograph only what a window about `center` (mm) shows, and flatten it with a small error.
+
+        Returns the image, where paper is seen (H, W) uint8 or None, and where the page's points come to lie.
+        """
+        residual = draw_residual(rng, center, bent=self.warp.affine is None)
+        to_px = np.array([(size.width - 1) / 2, (size.height - 1) / 2]) + rng.uniform(-0.5, 0.5, 2)
+        to_mm = _flat_map(residual, center, to_px, size)
+        image, seen = _photograph_and_flatten(self.scene, self.warp, to_mm, self.native, self.noise, rng, size)
+        return image, seen, Placed(residual, center, to_px, size.px_per_mm)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where a window shows the page's points."""
+
+    residual: Residual
+    center: np.ndarray
+    to_px: np.ndarray
+    px_per_mm: float
+
+    def __call__(self, mm: np.ndarray) -> np.ndarray:
+        """Return the window's px (n, 2) of points (n, 2) of the page in mm."""
+        return (self.residual.flat(mm) - self.center) * self.px_per_mm + self.to_px
+
+
+def take_shot(
+    recording: Recording,
+    layout: Layout,
+    noise: Noise,
+    rng: np.random.Generator,
+    speed: float = 25.0,
+    gain: float = 10.0,
+) -> Shot:
+    """Print a varied piece of a recording and decide how it is photographed."""
+    noise = choose(noise, rng)
+    variant = vary(recording, rng, layout.seconds)
+    scene = build_scene(variant, layout, sample_style(rng), rng, 0.0, speed, gain)
+    native = draw_dpi(noise, rng) / 25.4 if noise.dpi else _usual_scale(rng)
+    # A turned page's window is the same window, turned: only the rest of the geometry matters here.
+    geometry = {k: v for k, v in noise.geometry.items() if k not in ("rotate", "quarter_turn")}
+    return Shot(scene, sample_warp(geometry, rng, (scene.width, scene.height), native), native, noise)
+
+
 def render_crop(
     recording: Recording,
     layout: Layout,
@@ -149,30 +204,21 @@ def render_crop(
 
     The flattening is as imperfect as `draw_residual` says.
     """
-    noise = choose(noise, rng)
-    variant = vary(recording, rng, layout.seconds)
-    scene = build_scene(variant, layout, sample_style(rng), rng, 0.0, speed, gain)
+    shot = take_shot(recording, layout, noise, rng, speed, gain)
+    scene = shot.scene
     rows = sorted({t.strip.row for t in scene.traces})
     row = int(rows[rng.integers(len(rows))])
-    page = np.array([scene.width, scene.height])
     center = np.array(_center(scene, row, rng))
-    native = draw_dpi(noise, rng) / 25.4 if noise.dpi else _usual_scale(rng)
-    # A turned page's window is the same window, turned: only the rest of the geometry matters here.
-    geometry = {k: v for k, v in noise.geometry.items() if k not in ("rotate", "quarter_turn")}
-    warp = sample_warp(geometry, rng, tuple(page), native)
-    residual = draw_residual(rng, center, bent=warp.affine is None)
-    to_px = np.array([(size.width - 1) / 2, (size.height - 1) / 2]) + rng.uniform(-0.5, 0.5, 2)
-    to_mm = _flat_map(residual, center, to_px, size)
-    image, seen = _photograph_and_flatten(scene, warp, to_mm, native, noise, rng, size)
+    image, seen, placed = shot.window(center, rng, size)
     reach = size.width / size.px_per_mm / 2 + 4
     polylines, own, ends = [], [], []
     for trace in scene.traces:
         near = _between(trace.points, center[0] - reach, center[0] + reach)
         if len(near) > 1:
-            polylines.append(_rising((residual.flat(near) - center) * size.px_per_mm + to_px))
+            polylines.append(_rising(placed(near)))
             own += [polylines[-1]] if trace.strip.row == row else []
         if trace.strip.row == row:
-            ends.append((trace.points[[0, -1], 0] - center[0]) * size.px_per_mm + to_px[0])
+            ends.append((trace.points[[0, -1], 0] - center[0]) * size.px_per_mm + placed.to_px[0])
     shape = (size.height, size.width)
     mask = np.stack([traces_coverage(polylines, 2.0, shape), traces_coverage(own, 2.0, shape)])
     line = row_line(own, size.width)

@@ -1,0 +1,66 @@
+"""Small windows of pages about lead names, and about what may be taken for one, with what they say."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecgseg.layout import LEADS, Layout
+from ecgseg.recording import Recording
+from ecgseg.render.crops import CropSize, Shot, take_shot
+from ecgseg.render.draw.text import text_box
+from ecgseg.render.levels import Noise
+from ecgseg.render.printed.primitives import Scene
+
+NAMED, OTHER = 0.75, 0.12  # shares of windows about a name and about another text; the rest lies anywhere near a row
+JITTER_MM = 0.9  # of the window's middle about the text's, standard deviation
+SCALE = 0.06  # of the window's scale, standard deviation
+APART_MM = 4.0  # a window of something else keeps so far from any name
+
+
+@dataclass(frozen=True)
+class NameCrop:
+    """image (H, W, 3) uint8 and the index of what it says: 0 nothing, 1 to 12 a lead, 13 -aVR."""
+
+    image: np.ndarray
+    label: int
+
+
+def name_shot(recording: Recording, layout: Layout, noise: Noise, rng: np.random.Generator, **printed) -> Shot:
+    """Print a page that has names and get ready to photograph windows of it; `printed` are speed and gain."""
+    for _ in range(8):
+        shot = take_shot(recording, layout, noise, rng, **printed)
+        if any(t.role == "lead" for t in shot.scene.texts):
+            break
+    return shot
+
+
+def cut_name(shot: Shot, rng: np.random.Generator, height: int, width: int) -> NameCrop:
+    """Photograph a window of a shot about a lead's name or about something else."""
+    centre, label = _place(shot.scene, rng)
+    centre = centre + rng.normal(0, JITTER_MM, 2) * [1.0, 0.6]
+    size = CropSize(height, width, 8.0 * float(np.exp(rng.normal(0, SCALE))))
+    image, _, _ = shot.window(centre, rng, size)
+    return NameCrop(image, label)
+
+
+def _place(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    names = [t for t in scene.texts if t.role == "lead"]
+    others = [t for t in scene.texts if t.role != "lead"]
+    kind = rng.random()
+    if names and kind < NAMED:
+        text = names[rng.integers(len(names))]
+        turned = text.lead == "aVR" and "-" in text.text
+        return text_box(text).mean(axis=0), len(LEADS) + 1 if turned else 1 + LEADS.index(text.lead)
+    known = np.array([text_box(t).mean(axis=0) for t in names]).reshape(-1, 2)
+    for _ in range(20):
+        if others and kind < NAMED + OTHER:
+            box = text_box(others[rng.integers(len(others))])
+            place = rng.uniform(box.min(axis=0), box.max(axis=0))
+        else:
+            trace = scene.traces[rng.integers(len(scene.traces))]
+            place = np.array([rng.uniform(trace.x0 - 12, trace.x1), trace.baseline + rng.normal(0, 8)])
+        if not len(known) or (np.abs(known - place) > [2 * APART_MM, APART_MM]).any(axis=1).all():
+            break
+    else:
+        place = np.array([-20.0, -20.0])  # off the sheet: nothing is written there
+    return place, 0
