@@ -12,10 +12,10 @@ from ecgseg.errors import GridError
 from ecgseg.nets.gridnet import GRID_STRIDE, LARGEST_PX, SMALLEST_PX, nearby_share, told
 
 LATTICE_MM = 5.0
-SIDES = (1024, 2048, 512)  # px of the long side at which a picture is looked at, until one is plain
+SIDES = (1024, 1792, 560)  # px of the long side at which a picture is looked at, until one is plain
 FINE_ENOUGH = 1.2 * SMALLEST_PX  # px per 5 mm: coarser grids are looked at again, larger
 COARSE_ENOUGH = 0.9 * LARGEST_PX
-PLAIN = 0.5  # mean weight of the cells on paper: such a look needs no other
+PLAIN = 0.45  # mean weight of the cells with a grid: such a look needs no other
 PAPER = 0.5
 MIN_CELLS = 6  # with a grid: fewer are no page
 MIN_WEIGHT = 0.15
@@ -26,7 +26,7 @@ SCATTER = 0.02  # periods a cell
 @dataclass(frozen=True)
 class Field:
     """Per cell (h, w) of a picture: centres `x` (w,) and `y` (h,) in px, `gradient` (h, w, 2, 2), whose rows are
-    periods of 5 mm per px along the picture's x and y; `weight` 0..1 that a grid is seen; `paper` 0..1.
+    periods of 5 mm per px along the picture's x and y; `weight` 0..1 of what is said of it; `grid` and `paper`, 0..1.
 
     The first family of lines is the one whose gradient is within ±45° of the picture's x axis.
     """
@@ -35,6 +35,7 @@ class Field:
     y: np.ndarray
     gradient: np.ndarray
     weight: np.ndarray
+    grid: np.ndarray
     paper: np.ndarray
 
     @property
@@ -47,9 +48,9 @@ class Field:
 
     @property
     def plain(self) -> float:
-        """Return the mean weight on paper."""
-        paper = self.paper > PAPER
-        return float(self.weight[paper].mean()) if paper.any() else 0.0
+        """Return the mean weight where a grid is."""
+        grid = self.grid > PAPER
+        return float(self.weight[grid].mean()) if grid.any() else 0.0
 
 
 def see_field(image: np.ndarray, net: nn.Module, device: str = "cpu") -> Field:
@@ -89,7 +90,7 @@ def _look(image: np.ndarray, net: nn.Module, scale: float, device: str) -> Field
     factor = size / (width, height)
     gradient = gradients(size_px, turn, weight) * factor
     y, x = ((np.arange(n) + 0.5) * GRID_STRIDE / f - 0.5 for n, f in zip(paper.shape, factor[::-1], strict=True))
-    return Field(x, y, gradient, weight, paper)
+    return Field(x, y, gradient, weight, grid * paper, paper)
 
 
 def gradients(size: np.ndarray, turn: np.ndarray, weight: np.ndarray) -> np.ndarray:

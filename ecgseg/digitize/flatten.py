@@ -11,13 +11,15 @@ from ecgseg.digitize.bent import nearest_affine, place_lattice, resampled
 from ecgseg.digitize.field import Field, first_map, see_field
 from ecgseg.digitize.grid import MAX_FLAT_PIXELS, FlatPage, Grid, flatten, grid_from_scale, measure_grid
 from ecgseg.digitize.phases import CELL_MM, NODE_MM, PhaseMap, Raster, refine
+from ecgseg.digitize.refine import flatten_nearly_flat
 from ecgseg.errors import GridError
 
 FLAT_PX_PER_MM = 8.0
 FLAT_ENOUGH_MM = 0.06  # rms of a flat-bed scan's lines about one plane; more is bent paper or a tilted camera
-PLANE = 0.02  # rms of the cells' gradients about their mean: a tilted or bent page's are farther off
+ROUGHLY_FLAT_MM = 1.0  # median distance of a first map from a plane: tilted and bent pages have more
 SAME_SCALE, SAME_TURN_DEG = 0.1, 4.0  # between what is measured on a plane and what the network sees
 MARGIN_MM = 6.0  # of the flat page about what looks like paper
+BEYOND_MM = 100.0  # of it beyond the grid
 MOST_MM = 900.0  # of a page's side: more is a map that ran away
 
 
@@ -41,15 +43,16 @@ def flat_page(
                 raise
         else:
             if field is None or (grid.residual_mm <= FLAT_ENOUGH_MM and agrees(grid, field)):
-                return flatten(pixels, grid, FLAT_PX_PER_MM)
+                return flatten_nearly_flat(pixels, grid, FLAT_PX_PER_MM)
     return flatten_field(pixels, field, FLAT_PX_PER_MM)
 
 
 def lies_flat(field: Field) -> bool:
-    """Return whether a field may be that of a flat scan: one and the same gradient everywhere."""
-    mean = np.einsum("ij,ijkl->kl", field.weight, field.gradient) / field.weight.sum()
-    off = np.linalg.norm(field.gradient - mean, axis=(2, 3)) / np.linalg.norm(mean)
-    return float(np.median(off[field.weight > np.median(field.weight[field.weight > 0.1])])) < PLANE
+    """Return whether a field may be that of a flat scan, as far as a rough map of it can tell."""
+    seen = field.grid > 0.5
+    at = np.stack([*np.meshgrid(field.x, field.y), np.ones(seen.shape)], axis=-1)[seen]
+    off = [mm[seen] - at @ np.linalg.lstsq(at, mm[seen], rcond=None)[0] for mm in first_map(field)]
+    return float(np.median(np.abs(off))) < ROUGHLY_FLAT_MM
 
 
 def agrees(grid: Grid, field: Field) -> bool:
@@ -64,7 +67,7 @@ def agrees(grid: Grid, field: Field) -> bool:
 def flatten_field(image: np.ndarray, field: Field, px_per_mm: float = FLAT_PX_PER_MM) -> FlatPage:
     """Refine a field's map of a picture (H, W, 3) uint8 and resample its page once; raises GridError."""
     found = measure_map(image, field)
-    low, high = _extent(found)
+    low, high = _extent(found, field)
     size = np.maximum(1, np.rint((high - low) * px_per_mm)).astype(int)
     if (high - low).max() > MOST_MM or size.prod() > MAX_FLAT_PIXELS:
         raise GridError(f"no grid found: flattened, the page would be {high[0] - low[0]:.0f}×{high[1] - low[1]:.0f} mm")
@@ -103,8 +106,8 @@ def measure_map(image: np.ndarray, field: Field) -> PhaseMap:
     raster = Raster(dark, cell, max(1, round(NODE_MM * ppm / cell)))
     x, y = ((at + 0.5) * p - 0.5 for at, p in zip((raster.x, raster.y), pixel, strict=True))
     mm = np.stack([_at_nodes(field, m, x, y) for m in first_map(field)])
-    paper = _at_nodes(field, field.paper, x, y, order=1)
-    return refine(raster, mm, np.clip(paper, 0, 1), pixel, ppm)
+    grid = np.clip(_at_nodes(field, field.grid, x, y, order=1), 0, 1)
+    return refine(raster, mm, grid, pixel, ppm)
 
 
 def _paper_picture(field: Field, shape: tuple[int, int]) -> np.ndarray:
@@ -123,14 +126,20 @@ def _at_nodes(field: Field, values: np.ndarray, x: np.ndarray, y: np.ndarray, or
     return ndimage.map_coordinates(padded, np.meshgrid(*axes, indexing="ij"), order=order, mode="nearest")
 
 
-def _extent(found: PhaseMap) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and the largest mm (2,) of the flat page: the largest piece of paper and a margin."""
-    labels, count = ndimage.label(found.paper > 0.5)
-    if not count:
+def _extent(found: PhaseMap, field: Field) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the largest mm (2,) of the flat page: the paper that the grid is on, and a margin."""
+    x, y = ((at + 0.5) * p - 0.5 for at, p in zip((found.x, found.y), found.pixel, strict=True))
+    labels, _ = ndimage.label(_at_nodes(field, field.paper, x, y, order=1) > 0.5)
+    with_grid = labels[(labels > 0) & (found.grid > 0.5)]
+    if not with_grid.size:
         raise GridError("no grid found: no paper is to be seen; give the scale with digitize.px_per_mm=…")
-    largest = 1 + int(np.argmax(ndimage.sum_labels(np.ones(labels.shape), labels, np.arange(1, count + 1))))
-    mm = found.mm[:, labels == largest]
-    return np.floor(mm.min(axis=1) - MARGIN_MM), np.ceil(mm.max(axis=1) + MARGIN_MM)
+    page = np.bincount(with_grid).argmax()
+    # Far from the lines the map is a guess, and a table taken for paper must not make the page endless.
+    grid = found.mm[:, found.grid > 0.5]
+    paper = found.mm[:, labels == page]
+    low = np.maximum(paper.min(axis=1), grid.min(axis=1) - BEYOND_MM)
+    high = np.minimum(paper.max(axis=1), grid.max(axis=1) + BEYOND_MM)
+    return np.floor(low - MARGIN_MM), np.ceil(high + MARGIN_MM)
 
 
 def to_picture(found: PhaseMap, mm: np.ndarray, rounds: int = 8) -> np.ndarray:
@@ -142,7 +151,7 @@ def to_picture(found: PhaseMap, mm: np.ndarray, rounds: int = 8) -> np.ndarray:
     first = np.array([found.x[0], found.y[0]])
     splines = [ndimage.spline_filter(m, mode="nearest") for m in found.mm]
     slopes = [np.gradient(m) for m in found.mm]
-    last = np.array(found.paper.shape[::-1]) - 1.0
+    last = np.array(found.grid.shape[::-1]) - 1.0
 
     def at(node: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         inside = np.clip(node, 0, last)
@@ -152,7 +161,7 @@ def to_picture(found: PhaseMap, mm: np.ndarray, rounds: int = 8) -> np.ndarray:
         slope = np.moveaxis(np.array(slope), -1, 0)
         return np.stack(value, axis=1) + np.einsum("nij,nj->ni", slope, node - inside), slope
 
-    known = np.argwhere(found.paper > 0.3)
+    known = np.argwhere(found.grid > 0.3)
     nearest = cKDTree(found.mm[:, known[:, 0], known[:, 1]].T).query(mm)[1]
     node = known[nearest][:, ::-1].astype(float)
     for _ in range(rounds):

@@ -23,6 +23,8 @@ HOLD_MM = 25.0  # over which a map that is nearly right holds the count of lines
 BLOCK = 3  # nodes
 MAX_JUMP = 0.3  # cycles between a window's phase and the surface: beyond, its line's number is a guess
 SCATTER = 0.02  # cycles: a window's phase is good to that
+STRETCH = 0.2  # of the size of paper beside what a smooth sheet would have there: more is a line left out
+MOST_TORN = 0.02
 CERTAIN = 0.9  # presence of lines all of which were counted rightly
 MIN_PRESENCE = 0.5  # mean cosine of the phase errors against a stiff surface; without lines it stays below 0.35
 
@@ -31,14 +33,15 @@ MIN_PRESENCE = 0.5  # mean cosine of the phase errors against a stiff surface; w
 class PhaseMap:
     """The map from a picture to mm on its paper, known at nodes `x` (nx,), `y` (ny,) in working px.
 
-    mm (2, ny, nx); paper (ny, nx) 0..1; pixel (2,), picture px per working px; residual: rms in mm of windows about
-    the map; presence: mean cosine of their phase, the lesser family's; seen: periods in mm of lines that were in step.
+    mm (2, ny, nx); grid (ny, nx) 0..1, where lines were looked for; pixel (2,), picture px per working px; residual:
+    rms in mm of windows about the map; presence: mean cosine of their phase, the lesser family's; seen: periods in mm
+    of lines that were in step.
     """
 
     x: np.ndarray
     y: np.ndarray
     mm: np.ndarray
-    paper: np.ndarray
+    grid: np.ndarray
     pixel: np.ndarray
     residual: float
     presence: float
@@ -105,9 +108,10 @@ class _Error:
     presence: float
 
 
-def refine(raster: Raster, mm: np.ndarray, paper: np.ndarray, pixel: np.ndarray, px_per_mm: float) -> PhaseMap:
+def refine(raster: Raster, mm: np.ndarray, grid: np.ndarray, pixel: np.ndarray, px_per_mm: float) -> PhaseMap:
     """Return the exact map from a first one, mm (2, ny, nx) at a raster's nodes; px_per_mm of working px.
 
+    grid (ny, nx) 0..1: where lines are to be seen; elsewhere the map goes on as smoothly as it can.
     Raises GridError where no lines are in step with the map.
     """
     node_mm = raster.cell * raster.sub / px_per_mm
@@ -117,7 +121,7 @@ def refine(raster: Raster, mm: np.ndarray, paper: np.ndarray, pixel: np.ndarray,
         nonlocal last
         if stage.period * px_per_mm * FINEST < 1:
             return False
-        errors = [_error(raster, mm[k] / stage.period, paper, stage, node_mm) for k in (0, 1)]
+        errors = [_error(raster, mm[k] / stage.period, grid, stage, node_mm) for k in (0, 1)]
         if min(e.presence for e in errors) < MIN_PRESENCE:
             return False
         mm[:] += stage.period * np.stack([e.surface for e in errors])
@@ -128,23 +132,51 @@ def refine(raster: Raster, mm: np.ndarray, paper: np.ndarray, pixel: np.ndarray,
 
     coarse = [run(stage) for stage in COARSE]
     counted = run(COUNT) and (min(e.presence for e in last[1]) > CERTAIN or run(COUNT))
-    if not (counted and run(FINE)):
-        fine = [run(stage) for stage in OVERTONES] if all(coarse) else [False]
-        if not any(fine):
-            raise GridError(
-                "no grid found: what looks like one has no lines in step over the page; "
-                "give the scale of a flat page with digitize.px_per_mm=…"
-            )
+    if not (counted and run(FINE)) and not (all(coarse) and all([run(stage) for stage in OVERTONES])):
+        raise GridError(
+            "no grid found: what looks like one has no lines in step over the page; "
+            "give the scale of a flat page with digitize.px_per_mm=…"
+        )
+    torn = _torn(mm, grid)
+    if torn > MOST_TORN:
+        raise GridError(
+            f"no grid found: its lines were miscounted, {100 * torn:.0f} % of the page would be torn; "
+            "give the scale of a flat page with digitize.px_per_mm=…"
+        )
     period, errors = last
     rms = float(np.hypot(*(e.rms for e in errors))) * period
-    return PhaseMap(raster.x, raster.y, mm, paper, pixel, rms, min(e.presence for e in errors), tuple(seen))
+    return PhaseMap(raster.x, raster.y, mm, grid, pixel, rms, min(e.presence for e in errors), tuple(seen))
 
 
-def _error(raster: Raster, cycles: np.ndarray, paper: np.ndarray, stage: Stage, node_mm: float) -> _Error:
+def _torn(mm: np.ndarray, grid: np.ndarray) -> float:
+    """Return the share of the page where a map stretches in a way that paper does not: lines were left out there.
+
+    A map's steps are compared with a polynomial through them, which tilted cameras and bent sheets follow.
+    """
+    on = (grid[1:, 1:] > 0.5) & (grid[:-1, :-1] > 0.5)
+    if not on.any():
+        return 1.0
+    steps = np.stack([np.diff(mm, axis=2)[:, 1:], np.diff(mm, axis=1)[:, :, 1:]], axis=-1)  # (2, ny-1, nx-1, 2)
+    y, x = (np.linspace(-1, 1, n) for n in on.shape)
+    basis = np.polynomial.legendre.legvander2d(*(v[on] for v in np.meshgrid(y, x, indexing="ij")), [2, 2])
+    torn = np.zeros(on.sum(), bool)
+    for family in steps:
+        values = family[on]
+        weight = np.ones(len(values))
+        for _ in range(5):
+            root = np.sqrt(weight)[:, None]
+            off = values - basis @ np.linalg.lstsq(basis * root, values * root, rcond=None)[0]
+            far = np.linalg.norm(off, axis=1) / np.median(np.linalg.norm(values, axis=1))
+            weight = 1 / (1 + (far / STRETCH) ** 2)
+        torn |= far > STRETCH
+    return float(torn.mean())
+
+
+def _error(raster: Raster, cycles: np.ndarray, grid: np.ndarray, stage: Stage, node_mm: float) -> _Error:
     """Measure how far a map (ny, nx) in periods is off: the unwrapped phase of the lines, as a smooth surface."""
     z, share = raster.in_step(cycles, stage.sigma / node_mm)
-    weight = share**2 / (share**2 + FAINT**2) * paper
-    z, weight, on = (_blocks(v, stage.block) for v in (z, weight, (paper > 0.5).astype(float)))
+    weight = share**2 / (share**2 + FAINT**2) * grid
+    z, weight, on = (_blocks(v, stage.block) for v in (z, weight, (grid > 0.5).astype(float)))
     node_mm = node_mm * stage.block
     angle = np.angle(z) / (2 * np.pi)
     steps = Steps(
