@@ -31,7 +31,7 @@ def overlay(reading) -> np.ndarray:
     canvas = np.ascontiguousarray(canvas)
     labels = []
     for strip, (x, y, confidence) in zip(reading.located.strips, reading.traces, strict=True):
-        colour = strip_colour(reading.located.layout, strip)
+        colour = strip_colour(reading.located.strips, strip)
         half = _half_height(reading.located.strips, strip, px)
         top, bottom = strip.baseline - half, strip.baseline + half
         corners = np.array([(strip.x0, top), (strip.x1, top), (strip.x1, bottom), (strip.x0, bottom)])
@@ -43,10 +43,9 @@ def overlay(reading) -> np.ndarray:
     return _write(canvas, labels, caption(reading), px)
 
 
-def strip_colour(layout, strip) -> tuple[int, int, int]:
+def strip_colour(strips, strip) -> tuple[int, int, int]:
     """Return the RGB colour of a strip, different from that of its neighbours beside, above and below."""
-    leads = [s.lead for s in layout.row(strip.row)]
-    column = leads.index(strip.lead) if strip.lead in leads else 0
+    column = sum(other.row == strip.row and other.x0 < strip.x0 for other in strips)
     return COLOURS[(strip.row + column) % len(COLOURS)]
 
 

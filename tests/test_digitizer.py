@@ -1,6 +1,7 @@
 """A picture through the whole digitizer, with a stand-in for the network that simply sees dark ink."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from ecgseg.digitize.digitizer import Digitizer  # noqa: E402
+from ecgseg.digitize.digitizer import Digitizer, Nets  # noqa: E402
 from ecgseg.digitize.options import OptionError, load_options  # noqa: E402
 from ecgseg.errors import EcgsegError, GridError, LayoutError, WeightsError  # noqa: E402
 from ecgseg.layout import LEADS  # noqa: E402
+from ecgseg.nets.weights import load_net  # noqa: E402
 from ecgseg.ptb import load_records  # noqa: E402
 from ecgseg.render.levels import Noise  # noqa: E402
 from ecgseg.render.page import render_page  # noqa: E402
@@ -27,15 +29,21 @@ class DarkInk(torch.nn.Module):
         super().__init__()
         self.device = torch.nn.Parameter(torch.zeros(1))
 
-    def forward(self, image, centred=None):
+    def forward(self, image):
         ink = (0.6 - image.amax(dim=1, keepdim=True)) * 40
         middle = (torch.arange(image.shape[2]) - (image.shape[2] - 1) / 2).abs()[None, None, :, None]
         line = torch.nn.functional.interpolate(ink.clamp(-20, 4), scale_factor=(1, 4)) * 2 - 0.05 * middle
         return {"mask": torch.cat([ink, ink], dim=1), "line": line}
 
 
+@lru_cache
+def finders():
+    return tuple(load_net(kind=kind)[0] for kind in ("page", "name", "grid"))
+
+
 def stand_in(**options) -> Digitizer:
-    return Digitizer(DarkInk(), load_options(**options), "cpu", {"sha256": "0" * 64})
+    page, name, grid = finders()
+    return Digitizer(Nets(page, name, DarkInk(), grid, {"sha256": "0" * 64}), load_options(**options))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +64,7 @@ def page():
         pulse="left",
         pulse_shape="plain",
         separator="none",
-        names="none",
+        names="above",
         dash_mm=0.0,
         header=False,
     )
@@ -83,7 +91,7 @@ def test_a_page_becomes_a_recording_in_mv_and_seconds(page):
     assert about["scale"]["how"] == "measured from the grid"
     assert (about["layout"]["name"], about["speed_mm_s"], about["gain_mm_mv"]) == ("3x4_1r", 25.0, 10.0)
     assert about["weights"]["sha256"] and about["versions"]["torch"] == torch.__version__.split("+")[0]
-    assert set(about["step_seconds"]) == {"read", "flatten", "mask", "locate", "trace", "assemble"}
+    assert set(about["step_seconds"]) == {"read", "flatten", "find", "calibrate", "locate", "trace", "assemble"}
     assert set(recording.quality) == set(LEADS)
 
 

@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from ecgseg.digitize.assemble import assemble
 from ecgseg.digitize.decode import connected, line_position
 from ecgseg.digitize.locate import LocatedStrip
-from ecgseg.digitize.trace import cut
+from ecgseg.digitize.windows import cut
 from ecgseg.errors import WeightsError
 from ecgseg.metrics import score_page
 from ecgseg.nets.losses import line_loss, mask_loss, steepness_weight

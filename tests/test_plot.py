@@ -16,7 +16,7 @@ def test_overlay_draws_every_strip_and_marks_doubt():
     assert picture.dtype == np.uint8 and picture.shape[1:] == (460, 3)
     assert count(picture, DOUBTFUL) > 100
     for strip in reading.located.strips:
-        assert count(picture, strip_colour(reading.located.layout, strip)) > 300
+        assert count(picture, strip_colour(reading.located.strips, strip)) > 300
     reading.traces = [(x, np.full_like(y, np.nan), c) for x, y, c in reading.traces]
     assert count(overlay(reading), DOUBTFUL) == 0
 
@@ -27,14 +27,14 @@ def test_trace_lies_on_its_pixels():
     reading.traces = [(x, flat_line, np.ones(200)) for x, _, _ in reading.traces]
     picture = overlay(reading)
     band = picture.shape[0] - reading.flat.image.shape[0]
-    colour = strip_colour(reading.located.layout, reading.located.strips[-1])
+    colour = strip_colour(reading.located.strips, reading.located.strips[-1])
     assert tuple(picture[band + 100, 230]) == colour
     assert tuple(picture[band + 104, 230]) != colour
 
 
 def test_neighbouring_strips_differ_in_colour():
-    layout = fake_reading("page").located.layout
-    colours = [[strip_colour(layout, s) for s in layout.row(r)] for r in range(3)]
+    strips = fake_reading("page").located.strips
+    colours = [[strip_colour(strips, s) for s in strips if s.row == r] for r in range(3)]
     for r in range(3):
         for c in range(4):
             assert c == 3 or colours[r][c] != colours[r][c + 1]

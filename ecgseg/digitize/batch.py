@@ -9,55 +9,63 @@ import re
 import sys
 import time
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ecgseg.digitize.sources import Loader, pictures
 from ecgseg.errors import EcgsegError
+from ecgseg.output.files import OutputError, place
+from ecgseg.output.formats import check_formats, output_paths, write_formats
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
-OVERLAY = ".overlay.png"
-OUTPUTS = (".csv", ".hea", ".dat", OVERLAY, ".json")  # .json last: it says that the others are complete
-
-
-class OutputError(EcgsegError):
-    """The result cannot be written without destroying something."""
+OVERLAY, REPORT = ".overlay.png", ".report.pdf"
+OUTPUT = {"formats": ["csv", "wfdb"], "overlay": True, "report": False}  # of a caller who does not care
 
 
 @dataclass
 class Job:
-    """One picture and the name of its outputs; `error` says why it failed, `row` is its line of the table."""
+    """One page and the name of its outputs; `error` says why it failed, `row` is its line of the table."""
 
-    path: Path
+    load: Loader
     name: str
     error: str | None = None
     row: dict = field(default_factory=dict)
 
+    @property
+    def shown(self) -> str:
+        """Return what a person calls the page's file."""
+        return "standard input" if self.load.path is None else str(self.load.path)
 
-def run(inputs: list[Path], out: Path, options: dict, overwrite: bool = False, digitizer=None) -> int:
-    """Digitize files and folders into the folder `out`; returns 1 if any failed, else 0.
 
-    `options` are those of Digitizer.from_pretrained; `digitizer` replaces the one made from them.
+def run(
+    inputs: Iterable, out: Path, options: dict, overwrite: bool = False, digitizer=None, output: dict | None = None
+) -> int:
+    """Digitize files, folders, patterns and lists into the folder `out`; returns 1 if any page failed, else 0.
+
+    `options` are those of Digitizer.from_pretrained; `digitizer` replaces the one made from them; `output` holds
+    formats, overlay and report as configs/output/default.yaml does.
     """
     from tqdm import tqdm
 
-    jobs = plan(inputs)
+    output = OUTPUT if output is None else output
+    check_formats(output["formats"])
+    jobs = plan(inputs, options)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"--out {out} cannot be made a folder: {error}") from error
-    protected = {job.path.resolve() for job in jobs}
-    work = [job for job in jobs if job.error is None]
-    if work and digitizer is None:
+    protected = {job.load.path.resolve() for job in jobs if job.load.path is not None}
+    if digitizer is None and any(job.load.error is None for job in jobs):
         from ecgseg.digitize.digitizer import Digitizer
 
         digitizer = Digitizer.from_pretrained(**options)
     # None: a bar on a terminal only, not in a log file.
-    with tqdm(work, unit="page", disable=True if len(work) < 2 else None, file=sys.stderr) as bar:
+    with tqdm(jobs, unit="page", disable=True if len(jobs) < 2 else None, file=sys.stderr) as bar:
         for job in bar:
             bar.set_postfix_str(job.name, refresh=True)
             try:
-                check_outputs(job, out, protected, overwrite)
-                job.row = digitize_one(job, out, digitizer)
+                check_outputs(job, out, protected, overwrite, output)
+                job.row = digitize_one(job, out, digitizer, output)
             except EcgsegError as error:
                 job.error = str(error)
             except Exception as error:  # one page that breaks the program must not stop a batch of a thousand
@@ -66,35 +74,20 @@ def run(inputs: list[Path], out: Path, options: dict, overwrite: bool = False, d
     return 1 if any(job.error for job in jobs) else 0
 
 
-def plan(inputs: list[Path]) -> list[Job]:
-    """Return a job for each picture named or found in a named folder, each with an output name of its own."""
-    jobs, taken, seen = [], set(), set()
-    for given in inputs:
-        found = pictures(given) if given.is_dir() else [given]
-        if not found:
-            jobs.append(Job(given, "", error=f"no pictures in this folder; expected {', '.join(SUFFIXES)}"))
-        for path in found:
-            if path.resolve() in seen:
-                continue
-            seen.add(path.resolve())
-            name = record_name(path.stem)
-            # The same stem in another folder or format gets its suffix, then a number.
-            for candidate in (name, f"{name}_{record_name(path.suffix.lstrip('.'))}", *_numbered(name)):
-                if candidate.casefold() not in taken:
-                    break
-            taken.add(candidate.casefold())
-            error = None if path.is_file() else "no such file; check the path"
-            jobs.append(Job(path, candidate, error))
+def plan(inputs: Iterable, options: dict | None = None) -> list[Job]:
+    """Return a job for each page that the inputs name, each with an output name of its own."""
+    jobs, taken = [], set()
+    limit = (options or {}).get("max_pixels")
+    for page in pictures(inputs, **({} if limit is None else {"max_pixels": limit})):
+        name = record_name(page.name)
+        suffix = "" if page.load.path is None else page.load.path.suffix.lstrip(".")
+        # The same stem in another folder or format gets its suffix, then a number.
+        for candidate in (name, f"{name}_{record_name(suffix)}", *_numbered(name)):
+            if candidate.casefold() not in taken:
+                break
+        taken.add(candidate.casefold())
+        jobs.append(Job(page.load, candidate))
     return jobs
-
-
-def pictures(folder: Path) -> list[Path]:
-    """Return the pictures directly in a folder, sorted, without the overlays that this program writes."""
-    return sorted(
-        p
-        for p in folder.iterdir()
-        if p.is_file() and p.suffix.lower() in SUFFIXES and not p.name.lower().endswith(OVERLAY)
-    )
 
 
 def record_name(stem: str) -> str:
@@ -103,41 +96,54 @@ def record_name(stem: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_") or "page"
 
 
-def check_outputs(job: Job, out: Path, protected: set[Path], overwrite: bool) -> None:
+def results(stem: Path, output: dict) -> list[Path]:
+    """Return all files that a page gives; the .json comes last: it says that the others are complete."""
+    paths = output_paths(stem, output["formats"])
+    paths += [Path(f"{stem}{suffix}") for suffix, on in ((OVERLAY, "overlay"), (REPORT, "report")) if output[on]]
+    return [*paths, Path(f"{stem}.json")]
+
+
+def check_outputs(job: Job, out: Path, protected: set[Path], overwrite: bool, output: dict) -> None:
     """Raise OutputError if an output's name is taken by an input, or by a file not made from this picture."""
-    existing = [p for p in (out / f"{job.name}{suffix}" for suffix in OUTPUTS) if p.exists()]
+    existing = [p for p in results(out / job.name, output) if p.exists()]
     for path in existing:
         if path.resolve() in protected:
             raise OutputError(f"{path} is itself an input and would be overwritten; give another folder with --out")
-    if existing and not overwrite and not _ours(out / f"{job.name}.json", job.path):
+    if existing and not overwrite and not _ours(out / f"{job.name}.json", job.load):
         raise OutputError(f"{existing[0]} exists and is not ours to replace; add --overwrite or give another --out")
 
 
-def digitize_one(job: Job, out: Path, digitizer) -> dict:
-    """Digitize one picture and write its files; returns what the closing table shows."""
+def digitize_one(job: Job, out: Path, digitizer, output: dict) -> dict:
+    """Digitize one page and write its files; returns what the closing table shows."""
     import cv2
 
     from ecgseg.plot import overlay
 
     start, start_cpu = time.perf_counter(), time.process_time()
-    reading = digitizer.read(job.path)
+    reading = digitizer.read(job.load())
     recording = reading.recording
     recording.name = job.name
-    recording.write_csv(out / f"{job.name}.csv")
-    recording.write_wfdb(out, job.name)
-    picture = overlay(reading)
-    path = out / f"{job.name}{OVERLAY}"
-    # Encoded in memory: cv2.imwrite cannot write to every path on every system, and fails silently.
-    path.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
-    recording.provenance["source"] = str(job.path)
-    recording.write_json(out / f"{job.name}.json")
+    stem = out / job.name
+    recording.provenance["source"] = job.shown
+    recording.provenance["page"] = job.load.page
+    write_formats(recording, stem, output["formats"], overwrite=True)
+    picture = overlay(reading) if output["overlay"] or output["report"] else None
+    if output["overlay"]:
+        # Encoded in memory: cv2.imwrite cannot write to every path on every system, and fails silently.
+        data = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+        path = Path(f"{stem}{OVERLAY}")
+        place([path], lambda folder: (folder / path.name).write_bytes(data), overwrite=True)
+    if output["report"]:
+        from ecgseg.output.report_pdf import write_report
+
+        write_report(recording, Path(f"{stem}{REPORT}"), picture, overwrite=True)
     seconds = time.perf_counter() - start
     cost = {
         "seconds": round(seconds, 3),
         "cpu_s": round(time.process_time() - start_cpu, 3),
         "peak_rss_mb": peak_rss_mb(),
     }
-    _add_to_json(out / f"{job.name}.json", cost)
+    _write_json(recording, Path(f"{stem}.json"), cost)
     quality = list(recording.quality.values())
     return {
         "layout": recording.provenance["layout"]["name"],
@@ -176,7 +182,7 @@ def report(jobs: list[Job], out: Path) -> None:
     for job in jobs:
         if job.error:
             # An error that starts with the path already names the file.
-            prefix = "" if job.error.startswith(str(job.path)) else f"{job.path}: "
+            prefix = "" if job.error.startswith((job.shown, job.shown.split("/")[-1])) else f"{job.shown}: "
             print(f"failed: {prefix}{job.error}", file=sys.stderr)
 
 
@@ -184,14 +190,22 @@ def _numbered(name: str):
     return (f"{name}_{i}" for i in range(2, 1_000_000))
 
 
-def _ours(json_path: Path, source: Path) -> bool:
+def _ours(json_path: Path, load: Loader) -> bool:
     try:
         about = json.loads(json_path.read_text(encoding="utf-8"))["provenance"]
-        return about["software"] == "ecgseg" and Path(about["source"]).resolve() == source.resolve()
+        same = load.path is not None and Path(about["source"]).resolve() == load.path.resolve()
+        return about["software"] == "ecgseg" and same and about.get("page", 1) == load.page
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _add_to_json(path: Path, items: dict) -> None:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**content, **items}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def _write_json(recording, path: Path, more: dict) -> None:
+    """Write what is known about a recording, and `more`, as JSON."""
+
+    def write(folder: Path) -> None:
+        recording.write_json(folder / path.name)
+        content = json.loads((folder / path.name).read_text(encoding="utf-8"))
+        text = json.dumps({**content, **more}, indent=2, ensure_ascii=False) + "\n"
+        (folder / path.name).write_text(text, encoding="utf-8")
+
+    place([path], write, overwrite=True)

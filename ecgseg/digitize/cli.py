@@ -11,13 +11,14 @@ from ecgseg.errors import EcgsegError
 from ecgseg.overrides import compose, split_arguments
 from ecgseg.paths import CONFIGS
 
-DESCRIPTION = """Turn pictures of paper ECGs (PNG, JPEG, TIFF, WebP, BMP) into calibrated 12-lead recordings.
+DESCRIPTION = """Turn pictures of paper ECGs (PNG, JPEG, TIFF, WebP, BMP, PDF) into calibrated 12-lead recordings.
 
-For each NAME.png it writes
+Give files, folders, patterns in quotes, @LIST (a text file of paths) or - (standard input). For each NAME.png it writes
   NAME.csv           time_s, then twelve leads in mV, blank where nothing is printed
   NAME.hea, .dat     the same as a WFDB record
   NAME.json          scale and how it was found, speed, gain, layout, quality, versions, warnings
   NAME.overlay.png   the extracted trace drawn on the page: look at it
+More formats with output.formats=[csv,wfdb,npz,parquet,edf,dicom], a page to print with output.report=true.
 
 Research software, not a medical device."""
 NO_INPUT = "no picture given; name files or folders before the options, --help shows examples"
@@ -32,10 +33,10 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_intermixed_args(sys.argv[1:] if argv is None else argv)
     try:
         inputs, overrides = split_arguments(args.inputs, NO_INPUT)
-        options = compose("infer", overrides)["digitize"]
+        options = compose("infer", overrides)
         from ecgseg.digitize.batch import run
 
-        return run(inputs, Path(args.out), options, overwrite=args.overwrite)
+        return run(inputs, Path(args.out), options["digitize"], args.overwrite, output=options["output"])
     except EcgsegError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -46,12 +47,16 @@ def main(argv: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser; its help shows the options' file, so that each is described in one place."""
-    options = (CONFIGS / "digitize" / "default.yaml").read_text(encoding="utf-8")
+    options = "\n".join(
+        f"configs/{group}/default.yaml, each as {group}.NAME=VALUE:\n\n"
+        + (CONFIGS / group / "default.yaml").read_text(encoding="utf-8")
+        for group in ("digitize", "output")
+    )
     result = argparse.ArgumentParser(
         prog=Path(sys.argv[0]).name,
-        usage="%(prog)s IMAGE|FOLDER [...] [--out DIR] [--overwrite] [digitize.OPTION=VALUE ...]",
+        usage="%(prog)s IMAGE|FOLDER [...] [--out DIR] [--overwrite] [GROUP.OPTION=VALUE ...]",
         description=DESCRIPTION,
-        epilog=f"{EXAMPLES}\nconfigs/digitize/default.yaml, each as digitize.NAME=VALUE:\n\n{options}",
+        epilog=f"{EXAMPLES}\n{options}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     result.add_argument("inputs", nargs="+", metavar="IMAGE|FOLDER|KEY=VALUE", help="files, folders and options")

@@ -1,7 +1,7 @@
 """Image -> Recording: the whole way from a picture of a page to a calibrated recording, one call."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
@@ -9,26 +9,34 @@ from time import perf_counter
 import numpy as np
 
 from ecgseg.digitize.assemble import assemble, verify_layout
-from ecgseg.digitize.bent import flatten_bent
-from ecgseg.digitize.grid import FlatPage, flatten, grid_from_scale, measure_grid
-from ecgseg.digitize.ink import trace_mask
+from ecgseg.digitize.calibration import Calibration, calibrate
+from ecgseg.digitize.find import PageMaps, look
+from ecgseg.digitize.findings import Findings
+from ecgseg.digitize.flatten import flat_page
+from ecgseg.digitize.grid import FlatPage, flatten, grid_from_scale
 from ecgseg.digitize.locate import Located, locate
 from ecgseg.digitize.options import OptionError, Options, load_options
-from ecgseg.digitize.read import read_image
+from ecgseg.digitize.read import Picture, read_picture
+from ecgseg.digitize.scale import scale_without_grid
 from ecgseg.digitize.verify import lead_quality, verify
 from ecgseg.errors import GridError, LayoutError
 from ecgseg.recording import Recording
 
+FLAT_PX_PER_MM = 8.0  # what the shipped networks were trained at: 200 dpi, 0.125 mm a pixel
 AGREES = 0.8  # of leads with the laws between them: a page that lies upright, read in its layout, has more
 PLAINLY = 0.2  # better agreement that makes a turned page believed
+TURNED = 0.6  # probability from which the text is believed to lie otherwise than the picture
+MIRRORED = 0.9
 LIES = {1: "on its side (its top to the right)", 2: "upside down", 3: "on its side (its top to the left)"}
-FLAT_ENOUGH_MM = 0.06  # rms of a flat-bed scan's lines about one plane; more is bent paper or a tilted camera
 HOW = {
     "measured": "measured from the grid",
     "followed": "measured from the grid, followed over bent paper",
     "given": "given as digitize.px_per_mm",
+    "pulse and text": "no grid: calibration pulses and the printed gain",
+    "pulse": "no grid: calibration pulses",
+    "text": "no grid: the length of the rows and the printed speed",
+    "dpi": "no grid: the dpi that the file tells",
 }
-FLAT_PX_PER_MM = 8.0  # what the shipped networks were trained at: 200 dpi, 0.125 mm a pixel
 
 
 @dataclass(frozen=True)
@@ -42,16 +50,40 @@ class Reading:
     flat: FlatPage
     located: Located
     traces: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A flat page read one way up; `agreement` 0..1 is how its leads obey the laws between them."""
+
+    flat: FlatPage
+    findings: Findings
+    calibration: Calibration
+    located: Located
+    traces: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    recording: Recording
+    agreement: float
+
+
+@dataclass(frozen=True)
+class Nets:
+    """The networks: `page` finds what is where, `name` reads names, `strip` a row's trace, `grid` sees bent paper."""
+
+    page: object
+    name: object
+    strip: object
+    grid: object = None
+    about: dict = field(default_factory=dict)
 
 
 class Digitizer:
     """Turns pictures of ECG pages into recordings: `Digitizer.from_pretrained()(image) -> Recording`."""
 
-    def __init__(self, net, options: Options, device: str = "cpu", weights_info: dict | None = None):
-        self.net = net
+    def __init__(self, nets: Nets, options: Options, device: str = "cpu"):
+        self.nets = nets
         self.options = options
         self.device = device
-        self.weights_info = weights_info or {}
 
     @classmethod
     def from_pretrained(cls, weights=None, device=None, **options) -> "Digitizer":
@@ -72,95 +104,143 @@ class Digitizer:
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
             raise OptionError(f"digitize.device is '{where}', which cannot be used here: {reason}") from error
-        net, info = load_net(checked.weights, device=where)
-        return cls(net, checked, where, info)
+        strip, about = load_net(checked.weights, device=where)
+        page, about_page = load_net(checked.page_weights, device=where, kind="page")
+        name, about_name = load_net(checked.name_weights, device=where, kind="name")
+        grid, about_grid = load_net(checked.grid_weights, device=where, kind="grid")
+        about = {**about, "page": about_page, "name": about_name, "grid": about_grid}
+        return cls(Nets(page, name, strip, grid, about), checked, where)
 
     def __call__(self, image) -> Recording:
         """Digitize a file or an (H, W, 3) uint8 RGB array; raises an EcgsegError that says what is wrong."""
         return self.read(image).recording
 
     def read(self, image) -> Reading:
-        """Digitize like a call, and return also the flat page, its strips and their traces."""
-        opt = self.options
-        seconds: dict[str, float] = {}
-        clock = _Clock(seconds)
-        name = "image" if isinstance(image, np.ndarray) else Path(image).stem
+        """Digitize a file, a Picture or an array like a call; return also the flat page, its strips and their traces.
 
-        pixels = _as_rgb(image) if isinstance(image, np.ndarray) else read_image(image, opt.max_pixels)
+        A Picture's dpi is used where nothing on the page tells its scale.
+        """
+        clock = _Clock({})
+        name, dpi = "image", None
+        if isinstance(image, np.ndarray):
+            pixels = _as_rgb(image)
+        else:
+            picture = image
+            if not isinstance(image, Picture):
+                name, picture = Path(image).stem, read_picture(image, max_pixels=self.options.max_pixels)
+            pixels, dpi = picture.pixels, picture.dpi
         clock.lap("read")
-        flat = flat_page(pixels, opt.px_per_mm)
-        grid = flat.grid
+        flat, said = self._flat(pixels, dpi)
         clock.lap("flatten")
-        flat, located, traces, recording, agreement = self._upright(flat, clock)
+        page = self._upright(flat, clock)
+        turns, recording = page.flat.turns, page.recording
         recording.name = name
         recording.quality = lead_quality(recording)
-        turned = [] if not flat.turns else [f"the page was {LIES[flat.turns]}; it was turned before it was read"]
-        recording.warnings = [*grid.warnings, *turned, *located.warnings, *recording.warnings, *verify(recording)]
+        recording.warnings = [
+            *said,
+            *flat.grid.warnings,
+            *([f"the page was {LIES[turns]}; it was turned before it was read"] if turns else []),
+            *page.calibration.warnings,
+            *page.located.warnings,
+            *recording.warnings,
+            *verify(recording),
+        ]
         clock.lap("assemble")
-        recording.provenance.update(self._provenance(pixels.shape, flat, located, agreement, seconds))
-        return Reading(recording, flat, located, traces)
+        recording.provenance.update(self._provenance(pixels.shape, page, clock.laps))
+        return Reading(recording, page.flat, page.located, page.traces, page.calibration)
 
-    def _upright(self, flat: FlatPage, clock: "_Clock") -> tuple:
-        """Read the page as it lies and, where its leads do not obey what they must, also turned.
+    def _flat(self, pixels: np.ndarray, dpi) -> tuple[FlatPage, tuple[str, ...]]:
+        """Return the flat page by the scale given, by its grid, or by what else tells the scale; and warnings."""
+        given = self.options.px_per_mm
+        try:
+            return flat_page(pixels, given, self.nets.grid, self.device), ()
+        except GridError as error:
+            if given is not None:
+                raise
+            refused = error
+        try:
+            scale = scale_without_grid(pixels, lambda image: self._look(image)[1], dpi)
+        except GridError as error:
+            raise GridError(f"{refused}; without it: {error}") from error
+        grid = replace(grid_from_scale(pixels, scale.px_per_mm), source=scale.how, confidence=scale.confidence)
+        warning = f"no usable grid: the scale is from {HOW[scale.how].removeprefix('no grid: ')}"
+        return flatten(pixels, grid, FLAT_PX_PER_MM), (warning, *scale.warnings)
 
-        Returns the flat page that was read, its strips, traces, recording and agreement. Upside down, or on its side,
-        a page's rows may still be found, but leads in the wrong places break Einthoven's and Goldberger's laws and
-        the rhythm strip repeats no short strip. Raises what reading the page as it lies raises if no turn helps.
+    def _look(self, image: np.ndarray) -> tuple[PageMaps, Findings]:
+        return look(self.nets.page, self.nets.name, image, self.device)
+
+    def _upright(self, flat: FlatPage, clock: "_Clock") -> _Page:
+        """Read the page as its text lies and, where its leads do not obey what they must, also turned.
+
+        Upside down, or on its side, a page's rows may still be found, but leads in the wrong places break Einthoven's
+        and Goldberger's laws and the rhythm strip repeats no short strip. Raises what reading the page as it lies
+        raises if no turn helps, and LayoutError for a page seen in a mirror.
         """
+        seen = self._look(flat.image)
+        maps = seen[0]
+        clock.lap("find")
+        if maps.lies[4:].sum() > MIRRORED:
+            raise LayoutError("the page is seen in a mirror or from behind: flip the picture left to right first")
+        turns = int(np.argmax(maps.lies[:4]))
+        if maps.lies[turns] < TURNED:
+            turns = 0
         read, refused = [], None
         try:
-            read.append(self._read_flat(flat, clock))
+            read.append(self._read_flat(flat.turned(turns), None if turns else seen, clock))
         except LayoutError as error:
             refused = error
-        if not read or read[0][-1] < AGREES:
-            for turns in (1, 3) if refused else (2,):
+        if not read or read[0].agreement < AGREES:
+            for more in (1, 2, 3) if refused else (2,):
                 try:
-                    read.append(self._read_flat(flat.turned(turns), clock))
+                    read.append(self._read_flat(flat.turned(turns + more), None, clock))
                 except LayoutError:
                     continue
         if not read:
             raise refused
-        best = max(read, key=lambda r: r[-1])
-        # A page is read as it lies unless another way is plainly better.
-        return best if refused or best[-1] > read[0][-1] + PLAINLY else read[0]
+        best = max(read, key=_belief)
+        # A page is read as its text lies unless another way is plainly better.
+        return best if refused or _belief(best) > _belief(read[0]) + PLAINLY else read[0]
 
-    def _read_flat(self, flat: FlatPage, clock: "_Clock") -> tuple:
-        """Return the flat page, its strips, traces and recording, and how the recording agrees with its layout."""
+    def _read_flat(self, flat: FlatPage, seen: tuple[PageMaps, Findings] | None, clock: "_Clock") -> _Page:
+        """Read a flat page as it lies; `seen` is what was found on it, None where it was not yet looked at."""
         opt = self.options
-        mask = trace_mask(self.net, flat.image, self.device)
-        clock.lap("mask")
-        located = locate(mask, FLAT_PX_PER_MM, speed=opt.speed, layout=opt.layout)
+        maps, findings = seen or self._look(flat.image)
+        clock.lap("find")
+        calibration = calibrate(findings, flat.image, FLAT_PX_PER_MM, opt.speed, opt.gain)
+        clock.lap("calibrate")
+        located = locate(findings, FLAT_PX_PER_MM, calibration.speed, opt.layout, trace=maps.trace)
         clock.lap("locate")
-        traces = self._trace(flat, located)
+        traces = self._trace(flat, located, calibration.speed)
         clock.lap("trace")
         recording = assemble(
             located.strips,
             traces,
             FLAT_PX_PER_MM,
-            opt.speed,
-            opt.gain,
+            calibration.speed,
+            {strip.lead: calibration.gain_of(strip.lead) for strip in located.strips},
             fs=opt.fs,
-            seconds=located.layout.seconds,
+            seconds=located.seconds,
         )
-        agreement, _ = verify_layout(recording, located.layout)  # verify says it in words
+        # Of unnamed strips nothing can be checked; verify says in words what is off.
+        agreement = verify_layout(recording, located.layout)[0] if located.layout else 0.5
         clock.lap("assemble")
-        return flat, located, traces, recording, agreement
+        return _Page(flat, findings, calibration, located, traces, recording, agreement)
 
-    def _trace(self, flat: FlatPage, located: Located):
+    def _trace(self, flat: FlatPage, located: Located, speed: float):
         if self.options.method == "classic":
             from ecgseg.classic import classic_digitize
 
-            return classic_digitize(flat.image, located.strips, FLAT_PX_PER_MM, self.options.speed)
+            return classic_digitize(flat.image, located.strips, FLAT_PX_PER_MM, speed)
         from ecgseg.digitize.trace import trace_strips
 
-        return trace_strips(self.net, flat.image, located.strips)
+        return trace_strips(self.nets.strip, flat.image, located.strips)
 
-    def _provenance(self, shape, flat: FlatPage, located: Located, agreement: float, seconds: dict) -> dict:
-        opt, grid = self.options, flat.grid
+    def _provenance(self, shape, page: _Page, seconds: dict) -> dict:
+        opt, grid, located, calibration = self.options, page.flat.grid, page.located, page.calibration
         return {
             "software": "ecgseg",
             "versions": versions(),
-            "weights": self.weights_info,
+            "weights": self.nets.about,
             "device": self.device,
             "method": opt.method,
             "image": {"width": int(shape[1]), "height": int(shape[0])},
@@ -169,45 +249,34 @@ class Digitizer:
                 "px_per_mm_x": float(grid.px_per_mm_x),
                 "px_per_mm_y": float(grid.px_per_mm_y),
                 "angle_deg": float(grid.angle_deg),
-                "turned_deg": 90 * flat.turns,
+                "turned_deg": 90 * page.flat.turns,
                 "confidence": float(grid.confidence),
                 "residual_mm": float(grid.residual_mm) if np.isfinite(grid.residual_mm) else None,
             },
-            "speed_mm_s": float(opt.speed),
-            "gain_mm_mv": float(opt.gain),
+            "speed_mm_s": float(calibration.speed),
+            "gain_mm_mv": float(calibration.gain),
+            "gains_mm_mv": {group: float(gain) for group, gain in calibration.gains.items()},
+            "calibration": {
+                "how": calibration.how,
+                "speed_confidence": float(calibration.speed_confidence),
+                "gain_confidence": float(calibration.gain_confidence),
+            },
             "layout": {
-                "name": located.layout.name,
+                "name": located.layout.name if located.layout else "unnamed",
                 "confidence": float(located.confidence),
-                "agreement": agreement,
+                "agreement": page.agreement,
+                "names_agreeing": located.names_agreeing,
+                "names_contradicting": located.names_contradicting,
                 "how": "recognised" if opt.layout is None else "digitize.layout",
             },
             "step_seconds": {step: round(s, 3) for step, s in seconds.items()},
         }
 
 
-def flat_page(pixels: np.ndarray, px_per_mm: float | None) -> FlatPage:
-    """Return the flat page of a picture (H, W, 3) uint8, by the scale given or by its grid.
-
-    A flat scan's grid is measured as one plane; where it does not lie in one, or none is found so, its lines are
-    followed over the bent paper. Raises GridError, saying what the flat way found, where both fail.
-    """
-    if px_per_mm is not None:
-        return flatten(pixels, grid_from_scale(pixels, px_per_mm), FLAT_PX_PER_MM)
-    try:
-        grid = measure_grid(pixels)
-    except GridError as flat_error:
-        try:
-            return flatten_bent(pixels, FLAT_PX_PER_MM)
-        except GridError:
-            raise flat_error from None
-    if grid.residual_mm > FLAT_ENOUGH_MM:
-        try:
-            bent = flatten_bent(pixels, FLAT_PX_PER_MM)
-        except GridError:
-            return flatten(pixels, grid, FLAT_PX_PER_MM)
-        if bent.grid.residual_mm < grid.residual_mm / 2:
-            return bent
-    return flatten(pixels, grid, FLAT_PX_PER_MM)
+def _belief(page: _Page) -> float:
+    """Return how much a reading is to be believed against the same page turned: its leads' agreement and its names'."""
+    agree, contradict = page.located.names_agreeing, page.located.names_contradicting
+    return page.agreement + (agree - contradict) / max(agree + contradict, 4)
 
 
 class _Clock:

@@ -1,18 +1,20 @@
 """FlatPage → Findings: the page network over a whole flat page, and what its maps say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
 from ecgseg.digitize.findings import Box, Findings, LeadName, Point, Stretch
+from ecgseg.digitize.windows import cut
 from ecgseg.layout import LEADS
 
 FLAT_PER_INPUT = 2  # flat px (8 a mm) that one pixel of the network's input averages (4 a mm)
 FLAT_PER_CELL = 4  # flat px that one cell of its maps (2 a mm) covers
 STRIDE = 32  # the network's input sides are multiples of this
 SURE = 0.5  # a map's value from which something is there
+NAME_SURE = 0.35  # of a name: what is none is told by the name network
 MIN_NAME_CELLS = 4  # 1 mm²: less is no letter
 MIN_TEXT_CELLS = 12
 MIN_PULSE_CELLS = 20  # 5 mm²; a pulse covers 25 and more
@@ -53,8 +55,44 @@ def page_maps(net, image: np.ndarray, device: str = "cpu") -> PageMaps:
         return PageMaps(*(m.cpu().numpy() for m in (trace, lines, text, lies)))
 
 
+def look(page_net, name_net, image: np.ndarray, device: str = "cpu") -> tuple[PageMaps, Findings]:
+    """Return the maps of a flat page (H, W, 3) uint8 at 8 px/mm and what they show, its lead names read."""
+    maps = page_maps(page_net, image, device)
+    findings = find(maps)
+    return maps, replace(findings, names=read_names(name_net, image, findings.names, device))
+
+
+def read_names(net, image: np.ndarray, names: list[LeadName], device: str = "cpu") -> list[LeadName]:
+    """Return the names that the name network reads where names were found, without what it takes for none.
+
+    `net` is a NameNet; each score becomes the probability that the name is the one read.
+    """
+    import torch
+
+    from ecgseg.nets.namenet import NAME_HEIGHT, NAME_WIDTH, NAMES
+
+    if not names:
+        return []
+    corners = [(round(n.x - (NAME_WIDTH - 1) / 2), round(n.y - (NAME_HEIGHT - 1) / 2)) for n in names]
+    windows = np.stack([cut(image, x, y, NAME_WIDTH, NAME_HEIGHT) for x, y in corners])
+    with torch.inference_mode():
+        batch = torch.from_numpy(windows).permute(0, 3, 1, 2).to(device).float() / 255
+        said = net(batch).float().softmax(dim=1).cpu().numpy()
+    read = []
+    for name, p in zip(names, said, strict=True):
+        best = int(np.argmax(p))
+        if best:
+            spelled = NAMES[best]
+            sign = -1 if spelled.startswith("-") else 1
+            read.append(replace(name, lead=spelled.removeprefix("-"), sign=sign, score=float(p[best])))
+    return read
+
+
 def find(maps: PageMaps) -> Findings:
-    """Return what the maps show, in flat px, sorted from the top and from the left."""
+    """Return what the maps show, in flat px, sorted from the top and from the left.
+
+    The leads of its names are the page network's guesses: `read_names` reads them at full resolution.
+    """
     names, texts, pulses = [], [], []
     for k, box, cells in _texts(maps.text):
         if k == TURNED[1] and cells >= MIN_TEXT_CELLS:
@@ -91,9 +129,10 @@ def _texts(text: np.ndarray) -> list[tuple[int, Box, int]]:
     """
     found = []
     names = text[1 : TURNED[0] + 1]
-    for first, layer in ((1, names), (TURNED[1], text[TURNED[1]][None]), (TURNED[2], text[TURNED[2]][None])):
+    kinds = ((1, names, NAME_SURE), (TURNED[1], text[TURNED[1]][None], SURE), (TURNED[2], text[TURNED[2]][None], SURE))
+    for first, layer, least in kinds:
         there = layer.sum(axis=0)
-        labels, _ = ndimage.label(there > SURE, np.ones((3, 3)))
+        labels, _ = ndimage.label(there > least, np.ones((3, 3)))
         for i, place in enumerate(ndimage.find_objects(labels), start=1):
             piece = labels[place] == i
             weights = layer[(slice(None), *place)][:, piece].sum(axis=1)

@@ -20,20 +20,23 @@ class OptionError(EcgsegError):
 class Options:
     """How a page is digitized; units and the reason for each default are in configs/digitize/default.yaml."""
 
-    speed: float
-    gain: float
+    speed: float | None
+    gain: float | None
     layout: str | None
     px_per_mm: float | None
     fs: float
     method: str
     max_pixels: int
     weights: str | None
+    page_weights: str | None
+    name_weights: str | None
+    grid_weights: str | None
     device: str | None
 
     def __post_init__(self):
         for key in ("speed", "gain", "px_per_mm", "fs", "max_pixels"):
             value = getattr(self, key)
-            if value is None and key == "px_per_mm":
+            if value is None and key in ("speed", "gain", "px_per_mm"):
                 continue
             if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < float("inf"):
                 raise OptionError(f"digitize.{key} is {value!r}; give a number above 0")

@@ -13,9 +13,10 @@ import numpy as np
 
 from ecgseg.digitize import lattice
 from ecgseg.digitize.bent import nearest_affine, place_lattice, resampled
-from ecgseg.digitize.grid import MAX_FLAT_PIXELS, FlatPage, Grid
+from ecgseg.digitize.grid import MAX_FLAT_PIXELS, FlatPage, Grid, flatten
 from ecgseg.errors import GridError
 
+IN_PLANE_MM = 0.01  # rms of the lines about the plane: pages that were never on paper
 DEGREE = 3  # of the polynomial over the page; degree 5 followed ink instead
 WAVE_MM = 12.0  # of a side for each degree of the curve along it: waves of 40 mm are followed
 MOST_DEGREES = 24
@@ -28,13 +29,15 @@ FINEST = 0.45  # cycles per working px: finer lines are lost between the pixels
 MIN_WINDOWS = 60
 
 
-def flatten_refined(image: np.ndarray, grid: Grid, px_per_mm: float = 8.0) -> tuple[FlatPage, float]:
+def flatten_nearly_flat(image: np.ndarray, grid: Grid, px_per_mm: float = 8.0) -> FlatPage:
     """Resample a nearly flat page (H, W, 3) uint8 once to `px_per_mm`, its smooth stretch taken out.
 
-    `grid` is the plane measured. Also returns what the lines are still off, in mm (median over the windows, NaN where
-    no phase could be measured and the page is flattened by the plane alone). Raises GridError for a page too large.
+    `grid` is the plane measured; where its lines are as good as in it, or their phase cannot be measured, the page is
+    flattened by the plane alone. Raises GridError for a page too large.
     """
-    correct, left = smooth_correction(image, grid)
+    correct = None if grid.residual_mm < IN_PLANE_MM else smooth_correction(image, grid)
+    if correct is None:
+        return flatten(image, grid, px_per_mm)
     h, w = image.shape[:2]
     corners = grid.to_mm(np.array([[x, y] for x in (-0.5, w - 0.5) for y in (-0.5, h - 0.5)]))
     start = corners.min(axis=0)
@@ -43,15 +46,15 @@ def flatten_refined(image: np.ndarray, grid: Grid, px_per_mm: float = 8.0) -> tu
         raise GridError(f"no grid found: flattened, the page would have {size[0]}×{size[1]} pixels")
     at = place_lattice(lambda px: grid.to_image(correct(start + (px + 0.5) / px_per_mm)), size)
     flat = resampled(image, at, size)
-    return FlatPage(flat, px_per_mm, nearest_affine(at, np.full(2, -0.5), 1.0), grid, {}, at), left
+    return FlatPage(flat, px_per_mm, nearest_affine(at, np.full(2, -0.5), 1.0), grid, {}, at)
 
 
-def smooth_correction(image: np.ndarray, grid: Grid) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
-    """Return where on the plane (mm) a place on the paper (mm), points (n, 2), is found, and what is left (mm)."""
+def smooth_correction(image: np.ndarray, grid: Grid) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Return where on the plane a place on the paper is found, points (n, 2) in mm; None if that cannot be told."""
     dark, pixel = lattice.gridness(image)
     seen = [_phases(dark, pixel, grid, axis) for axis in (0, 1)]
     if any(phases is None for phases in seen):
-        return (lambda mm: mm), float("nan")
+        return None
     basis = _Basis(np.concatenate([nodes for nodes, _, _ in seen]), np.array([grid.px_per_mm_x, grid.px_per_mm_y]))
     fits = [_robust_fit(basis(nodes), off, strength) for nodes, off, strength in seen]
 
@@ -59,10 +62,10 @@ def smooth_correction(image: np.ndarray, grid: Grid) -> tuple[Callable[[np.ndarr
         place = mm
         for _ in range(3):
             values = basis(grid.to_image(place))
-            place = mm - np.stack([values @ coefficients for coefficients, _ in fits], axis=1)
+            place = mm - np.stack([values @ coefficients for coefficients in fits], axis=1)
         return place
 
-    return correct, float(np.hypot(*(left for _, left in fits)))
+    return correct
 
 
 def _phases(
@@ -87,8 +90,8 @@ def _phases(
     return None
 
 
-def _robust_fit(basis: np.ndarray, values: np.ndarray, strength: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the coefficients of a weighted fit in which windows far off lose their say, and the median misfit."""
+def _robust_fit(basis: np.ndarray, values: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Return the coefficients of a weighted fit in which windows far off lose their say."""
     given = np.minimum(strength, 1.5)
     weight = given
     for _ in range(8):
@@ -96,7 +99,7 @@ def _robust_fit(basis: np.ndarray, values: np.ndarray, strength: np.ndarray) -> 
         coefficients = np.linalg.lstsq(basis * root[:, None], values * root, rcond=None)[0]
         misfit = np.abs(values - basis @ coefficients)
         weight = given / (1 + (misfit / max(2 * float(np.median(misfit)), LEAST_MM)) ** 2)
-    return coefficients, float(np.median(misfit))
+    return coefficients
 
 
 class _Basis:
