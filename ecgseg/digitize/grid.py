@@ -16,6 +16,8 @@ from ecgseg.errors import GridError
 
 PX_PER_MM = (1.9, 28.0)  # 50 to 700 dpi: outside, no strip can be read or the page is not a page
 MAX_ANISOTROPY = 0.12  # both axes of a page have nearly one scale; 12 % allows for careless copies
+USUAL_ANISOTROPY = 0.03  # what scanners and printers do; more is believed only where nothing else fits
+ANISOTROPY_COST = 40.0  # of the score for each unit beyond: 10 % more costs 3, as much as a page of a wrong size
 PAGE_MM = (100.0, 450.0)  # usual long sides, from a cut-out strip to A3
 MIN_SPACING_SCORE = -8.0  # a cut-out of 20 mm is still believed, a "page" of 5 mm is not
 MIN_COHERENCE = 0.5  # of the lines' phase over the page: text and clouds reach 0.35, grids have more than 0.7
@@ -170,13 +172,14 @@ def _line_spacing(combs: list[Comb], shape: tuple, pixel: np.ndarray) -> tuple[l
     for pair in product(*readings):
         px_per_mm = [pixel[a] / comb.frequency / mm for a, (comb, mm) in enumerate(pair)]
         scale = float(np.mean(px_per_mm))
-        if abs(np.log(px_per_mm[0] / px_per_mm[1])) > MAX_ANISOTROPY or not PX_PER_MM[0] <= scale <= PX_PER_MM[1]:
+        uneven = abs(np.log(px_per_mm[0] / px_per_mm[1]))
+        if uneven > MAX_ANISOTROPY or not PX_PER_MM[0] <= scale <= PX_PER_MM[1]:
             continue
         page = length / scale
         outside = max(np.log(PAGE_MM[0] / page), np.log(page / PAGE_MM[1]), 0.0)
         score = -2 * outside - 0.5 * abs(np.log(page / np.sqrt(PAGE_MM[0] * PAGE_MM[1])))
         stands_out = [_fine_lines(*reading) for reading in pair]
-        score += sum(stands_out)
+        score += sum(stands_out) - ANISOTROPY_COST * max(uneven - USUAL_ANISOTROPY, 0.0)
         options.append((score, len(options), pair, stands_out, scale, page))
     if not options:
         periods = [pixel[a] / combs[a].frequency for a in (0, 1)]

@@ -94,9 +94,10 @@ def _robust_fit(basis: np.ndarray, values: np.ndarray, strength: np.ndarray) -> 
     """Return the coefficients of a weighted fit in which windows far off lose their say."""
     given = np.minimum(strength, 1.5)
     weight = given
+    ridge = 1e-6 * len(values) * np.eye(basis.shape[1])
     for _ in range(8):
-        root = np.sqrt(weight)
-        coefficients = np.linalg.lstsq(basis * root[:, None], values * root, rcond=None)[0]
+        weighted = basis * weight[:, None]
+        coefficients = np.linalg.solve(weighted.T @ basis + ridge, weighted.T @ values)
         misfit = np.abs(values - basis @ coefficients)
         weight = given / (1 + (misfit / max(2 * float(np.median(misfit)), LEAST_MM)) ** 2)
     return coefficients
