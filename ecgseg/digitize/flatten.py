@@ -19,6 +19,7 @@ FLAT_ENOUGH_MM = 0.06  # rms of a flat-bed scan's lines about one plane; more is
 ROUGHLY_FLAT_MM = 1.0  # median distance of a first map from a plane: tilted and bent pages have more
 SAME_SCALE, SAME_TURN_DEG = 0.1, 4.0  # between what is measured on a plane and what the network sees
 MARGIN_MM = 6.0  # of the flat page about what looks like paper
+PLAIN_PRESENCE = 0.85  # of a map's lines: with less, some of the pages tried were off by a line in places
 BEYOND_MM = 100.0  # of it beyond the grid
 MOST_MM = 900.0  # of a page's side: more is a map that ran away
 
@@ -76,9 +77,7 @@ def flatten_field(image: np.ndarray, field: Field, px_per_mm: float = FLAT_PX_PE
         return to_picture(found, low + (px + 0.5) / px_per_mm)
 
     places = place_lattice(from_flat, size)
-    warnings = ()
-    if 5.0 not in found.seen or 1.0 not in found.seen:
-        warnings = (f"only one spacing of grid lines was seen; it was taken as {1 if 1.0 in found.seen else 5} mm",)
+    warnings = _doubts(found)
     matrix = nearest_affine(places, low, px_per_mm)
     sx, sy = np.hypot(*matrix[:, 0]), np.hypot(*matrix[:, 1])
     angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
@@ -88,7 +87,7 @@ def flatten_field(image: np.ndarray, field: Field, px_per_mm: float = FLAT_PX_PE
         float(sy),
         angle,
         matrix,
-        confidence=found.presence * (0.6 if warnings else 1.0),
+        confidence=found.presence * (1.0 if {1.0, 5.0} <= set(found.seen) else 0.6),
         source="followed",
         skew_deg=across - angle,
         residual_mm=found.residual,
@@ -96,6 +95,23 @@ def flatten_field(image: np.ndarray, field: Field, px_per_mm: float = FLAT_PX_PE
     )
     flat = resampled(image, places, size)
     return FlatPage(flat, px_per_mm, nearest_affine(places, np.full(2, -0.5), 1.0), grid, {}, places)
+
+
+def _doubts(found: PhaseMap) -> tuple[str, ...]:
+    """Return what a reader should know about a map: lines of one spacing only, or few in step."""
+    doubts = []
+    if not {1.0, 5.0} <= set(found.seen):
+        spacing = 1 if 1.0 in found.seen else 5
+        doubts.append(
+            f"only one spacing of grid lines was seen; it was taken as {spacing} mm; "
+            "if that is wrong, give the scale of a flat page with digitize.px_per_mm=…"
+        )
+    if found.presence < PLAIN_PRESENCE:
+        doubts.append(
+            f"the grid is hard to see (its lines are in step by {found.presence:.2f}, usual is more than "
+            f"{PLAIN_PRESENCE:g}): parts of the page may be off by a line of the grid, 1 mm"
+        )
+    return tuple(doubts)
 
 
 def measure_map(image: np.ndarray, field: Field) -> PhaseMap:

@@ -26,6 +26,9 @@ SCATTER = 0.02  # cycles: a window's phase is good to that
 STRETCH = 0.2  # of the size of paper beside what a smooth sheet would have there: more is a line left out
 MOST_TORN = 0.02
 CERTAIN = 0.9  # presence of lines all of which were counted rightly
+STANDS_OUT = 1.3  # of the fifth harmonic over the fourth, where there are 1 mm lines
+MOST_COUNTS = 5  # of the lines, each on the better map that the last has made
+GAIN = 0.02  # of presence that makes another worthwhile
 MIN_PRESENCE = 0.5  # mean cosine of the phase errors against a stiff surface; without lines it stays below 0.35
 
 
@@ -131,8 +134,21 @@ def refine(raster: Raster, mm: np.ndarray, grid: np.ndarray, pixel: np.ndarray, 
         return True
 
     coarse = [run(stage) for stage in COARSE]
-    counted = run(COUNT) and (min(e.presence for e in last[1]) > CERTAIN or run(COUNT))
-    if not (counted and run(FINE)) and not (all(coarse) and all([run(stage) for stage in OVERTONES])):
+
+    def count() -> bool:
+        """Count the lines of 1 mm again and again, each time on the better map, as long as that helps."""
+        before = 0.0
+        for _ in range(MOST_COUNTS):
+            if not run(COUNT):
+                return False
+            presence = min(e.presence for e in last[1])
+            if presence < before + GAIN or presence > CERTAIN:
+                break
+            before = presence
+        return run(FINE)
+
+    fine = _fine_lines(raster, mm, grid, node_mm, px_per_mm) and count()
+    if not fine and not (all(coarse) and all([run(stage) for stage in OVERTONES])):
         raise GridError(
             "no grid found: what looks like one has no lines in step over the page; "
             "give the scale of a flat page with digitize.px_per_mm=…"
@@ -146,6 +162,18 @@ def refine(raster: Raster, mm: np.ndarray, grid: np.ndarray, pixel: np.ndarray, 
     period, errors = last
     rms = float(np.hypot(*(e.rms for e in errors))) * period
     return PhaseMap(raster.x, raster.y, mm, grid, pixel, rms, min(e.presence for e in errors), tuple(seen))
+
+
+def _fine_lines(raster: Raster, mm: np.ndarray, grid: np.ndarray, node_mm: float, px_per_mm: float) -> bool:
+    """Return whether there are 1 mm lines: the fifth harmonic of 5 mm lines alone is no stronger than the fourth."""
+    if px_per_mm * FINEST < 1:
+        return False
+    on = grid > 0.5
+    for k in (0, 1):
+        fifth, fourth = (raster.in_step(mm[k] / p, COUNT.sigma / node_mm)[1][on] for p in (1.0, 1.25))
+        if not fifth.size or np.median(fifth) < STANDS_OUT * np.median(fourth):
+            return False
+    return True
 
 
 def _torn(mm: np.ndarray, grid: np.ndarray) -> float:
