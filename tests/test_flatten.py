@@ -18,7 +18,6 @@ from ecgseg.render.levels import Noise
 from ecgseg.render.page import render_page
 from ecgseg.render.printed.style import sample_style
 
-
 STEEP = {"perspective": {"p": 1, "tilt": [20, 20], "distance": [1.3, 1.3]}, "frame": {"p": 1, "share": [0.02, 0.05]}}
 
 
