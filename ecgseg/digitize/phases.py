@@ -100,6 +100,7 @@ COARSE = (Stage(5.0, 6.0, BLOCK, 14.0, True), Stage(5.0, 4.0, BLOCK, 8.0, False)
 COUNT = Stage(1.0, 2.4, 1, 6.0, True)
 FINE = Stage(1.0, 1.5, 1, 1.6, False)
 OVERTONES = (Stage(2.5, 3.5, 1, 6.0, False), Stage(5.0 / 3.0, 2.5, 1, 3.0, False))  # of 5 mm lines without finer ones
+HIGHEST = Stage(1.25, 2.5, 1, 4.0, False)  # of them that thick lines may lack
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,8 @@ def refine(raster: Raster, mm: np.ndarray, grid: np.ndarray, pixel: np.ndarray, 
             "no grid found: what looks like one has no lines in step over the page; "
             "give the scale of a flat page with digitize.px_per_mm=…"
         )
+    if not fine:
+        run(HIGHEST)
     torn = _torn(mm, grid)
     if torn > MOST_TORN:
         raise GridError(
