@@ -29,17 +29,15 @@ def main(argv: list[str] | None = None) -> int:
 
     from ecgseg.classic import classic_digitize
     from ecgseg.digitize.decode import line_position
-    from ecgseg.digitize.ink import trace_mask
+    from ecgseg.digitize.find import look
     from ecgseg.digitize.locate import LocatedStrip
     from ecgseg.digitize.trace import trace_strips
-    from ecgseg.nets.stripnet import StripNet
-    from ecgseg.nets.weights import DEFAULTS, load_net
+    from ecgseg.nets.weights import load_net
     from ecgseg.ptb import load_records
     from ecgseg.render.page import render_page
 
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    # Untrained weights take the same time.
-    net = load_net(device=device)[0] if DEFAULTS["strip"].is_file() else StripNet().to(device).eval()
+    net, page_net, name_net = (load_net(device=device, kind=kind)[0] for kind in ("strip", "page", "name"))
     page = render_page(load_records(None, "val")[0], "3x4_1r", "light", 0, px_per_mm=8.0)
     strips = []
     for strip, points, baseline in zip(page.strips, page.points, page.baselines, strict=True):
@@ -65,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = {
         "decoder (vectorised extractor)": wait(lambda: line_position(line, mask)),
         "strips: network + decoder": wait(lambda: trace_strips(net, page.image, strips)),
-        "whole page: mask": wait(lambda: trace_mask(net, page.image, device)),
+        "whole page: rows, names, pulses": wait(lambda: look(page_net, name_net, page.image, device)),
         "classic extractor": lambda: classic_digitize(page.image, strips, 8.0),
     }
     h, w = page.image.shape[:2]

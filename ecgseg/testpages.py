@@ -1,6 +1,6 @@
 """Pages with known truth: images of a folder, each with what is printed on it in mV."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +73,10 @@ def folder_pages(folder: Path) -> list[KnownPage]:
         variant, printed = read_truth(path)
         pages.append(KnownPage(path.stem, variant or Path(folder).name, image, printed))
     return pages
+
+
+def random_excerpt(recording, seconds: float, rng: np.random.Generator):
+    """Return a random excerpt of a recording, `seconds` long or all there is."""
+    n = round(seconds * recording.fs)
+    start = int(rng.integers(max(0, recording.signal.shape[1] - n) + 1))
+    return replace(recording, signal=recording.signal[:, start : start + n], confidence=None)

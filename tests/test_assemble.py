@@ -5,8 +5,7 @@ import pytest
 from mask_drawer import draw_mask, made_up_ecg
 
 from ecgseg.digitize.assemble import assemble, verify_layout, zero_level
-from ecgseg.digitize.locate import fit_layout, locate, place
-from ecgseg.digitize.rows import find_rows, ink_mask
+from ecgseg.digitize.locate import Located, LocatedStrip
 from ecgseg.layout import LEADS, layout_names, load_layout
 
 PX = 8.0
@@ -25,9 +24,18 @@ def traced(strips, lines, px_per_mm=PX):
 
 def page(name="3x4_1r", seed=0, speed=25.0, **options):
     layout, leads = load_layout(name), made_up_ecg(seed)
-    mask, _, _, lines = draw_mask(layout, leads, clutter=None, speed=speed, **options)
-    located = locate(mask, PX, speed=speed, layout=name)
+    _, rows, x0, lines = draw_mask(layout, leads, clutter=None, speed=speed, **options)
+    located = Located(layout, placed(layout, rows, x0, speed), 1.0)
     return located, traced(located.strips, lines), leads
+
+
+def placed(layout, rows, x0, speed=25.0):
+    """Return the layout's strips on rows at these heights (px) that begin at x0 (px)."""
+    starts = [x0 + s.offset_s * speed * PX for s in layout.strips]
+    return [
+        LocatedStrip(s.lead, s.row, s.t0, s.t1, x, x + s.seconds * speed * PX, float(rows[s.row]), s.rhythm, s.sign)
+        for s, x in zip(layout.strips, starts, strict=True)
+    ]
 
 
 def snr_db(truth, found):
@@ -104,7 +112,7 @@ def test_long_gap_is_nan_short_gap_is_bridged():
     assert np.isnan(v3[2752:2848]).all() and np.isfinite(v3[2990:3020]).all()
     assert np.isfinite(v3[2500:2745]).all() and np.nanmax(np.abs(v3)) < 1.5 * np.abs(leads["V3"]).max()
     assert rec.confidence[LEADS.index("V3"), 2800] == 0
-    assert rec.quality["V3"] < rec.quality["V2"] - 0.1
+    assert rec.quality["V3"] < rec.quality["V2"] - 0.05
 
 
 def test_recording_that_ended_early_ends_in_nan():
@@ -140,16 +148,14 @@ def test_disagreeing_repeat_and_wrong_layout_are_told():
 @pytest.mark.parametrize("true, wrong", [("3x4_3r", "6x2_0r"), ("6x2_0r", "3x4_3r")])
 def test_signal_tells_layouts_of_six_rows_apart(true, wrong, seed):
     leads = made_up_ecg(seed)
-    mask, _, _, lines = draw_mask(load_layout(true), leads, clutter=None)
-    ink = ink_mask(mask, PX)
-    rows = find_rows(ink, PX)
+    _, rows, x0, lines = draw_mask(load_layout(true), leads, clutter=None)
     drawn = {}
     for s, line in zip(load_layout(true).strips, lines, strict=True):
         drawn[s.row] = np.concatenate([drawn[s.row], line]) if s.row in drawn else line
     score = {}
     for name in (true, wrong):
         layout = load_layout(name)
-        strips, _ = place(fit_layout(rows, layout, PX, 25.0), ink, PX, 25.0)
+        strips = placed(layout, rows, x0)
         traces = traced(strips, [drawn[s.row] for s in strips])
         score[name] = verify_layout(assemble(strips, traces, PX), layout)[0]
     assert score[true] > 0.8 and score[true] > score[wrong] + 0.25

@@ -36,7 +36,7 @@ def gaussian_logits(line, height, sigma=1.0):
 def test_outputs_have_four_positions_per_column():
     net = StripNet().eval()
     with torch.inference_mode():
-        out = net(torch.rand(2, 3, 96, 160), torch.tensor([True, False]))
+        out = net(torch.rand(2, 3, 96, 160))
     assert out["mask"].shape == (2, 2, 96, 160)
     assert out["line"].shape == (2, 1, 96, 640)
 

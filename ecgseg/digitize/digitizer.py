@@ -9,7 +9,9 @@ from time import perf_counter
 import numpy as np
 
 from ecgseg.digitize.assemble import assemble, verify_layout
+from ecgseg.digitize.bent import flatten_bent
 from ecgseg.digitize.calibration import Calibration, calibrate
+from ecgseg.digitize.field import see_field
 from ecgseg.digitize.find import PageMaps, look
 from ecgseg.digitize.findings import Findings
 from ecgseg.digitize.flatten import flat_page
@@ -158,6 +160,13 @@ class Digitizer:
             if given is not None:
                 raise
             refused = error
+        if self._sees_grid(pixels):
+            # Where there is a grid the page may be tilted or bent: pulses tell nothing of that, but following the
+            # lines from where they are plainest does, slowly.
+            try:
+                return flatten_bent(pixels, FLAT_PX_PER_MM), ()
+            except GridError:
+                raise refused from None
         try:
             scale = scale_without_grid(pixels, lambda image: self._look(image)[1], dpi)
         except GridError as error:
@@ -165,6 +174,13 @@ class Digitizer:
         grid = replace(grid_from_scale(pixels, scale.px_per_mm), source=scale.how, confidence=scale.confidence)
         warning = f"no usable grid: the scale is from {HOW[scale.how].removeprefix('no grid: ')}"
         return flatten(pixels, grid, FLAT_PX_PER_MM), (warning, *scale.warnings)
+
+    def _sees_grid(self, pixels: np.ndarray) -> bool:
+        try:
+            see_field(pixels, self.nets.grid, self.device)
+        except GridError:
+            return False
+        return True
 
     def _look(self, image: np.ndarray) -> tuple[PageMaps, Findings]:
         return look(self.nets.page, self.nets.name, image, self.device)

@@ -4,9 +4,11 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
+from scipy.ndimage import label
 
-from ecgseg.digitize.confidence import Calibration, Evidence, shipped
+from ecgseg.digitize.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, shipped
 from ecgseg.digitize.decode import read_columns
+from ecgseg.digitize.windows import cut
 from ecgseg.nets.stripnet import STRIDE
 from ecgseg.render.crops import SUBCOLUMNS, subcolumn_x
 
@@ -14,18 +16,9 @@ _PX_PER_MM = 8.0  # what the network reads
 _SIDE = 32  # px of page kept left and right of a row, so that its ends are seen in their surroundings
 TALL_MM = 80.0  # height of the second reading of a row that leaves the first; higher ones are read worse
 NEAR_MM = 4.0  # a trace closer than this to the crop's border is looked at again
+EDGE_MM = 1.0
+COMPLEX_MM = 10.0  # what stays outside the first crop for longer is no complex, but another row
 AROUND_MM = 20.0  # of row on either side of such a place: half a heart beat, and more than the network sees
-
-
-def cut(image: np.ndarray, x: int, y: int, width: int, height: int) -> np.ndarray:
-    """Return the window (height, width, 3) whose first pixel is x, y; outside the page it is paper-coloured."""
-    h, w = image.shape[:2]
-    window = np.empty((height, width, 3), np.uint8)
-    window[:] = np.median(image[::8, ::8], axis=(0, 1)).astype(np.uint8)
-    y0, y1, x0, x1 = max(0, y), min(h, y + height), max(0, x), min(w, x + width)
-    if y1 > y0 and x1 > x0:
-        window[y0 - y : y1 - y, x0 - x : x1 - x] = image[y0:y1, x0:x1]
-    return window
 
 
 @dataclass(frozen=True)
@@ -136,12 +129,22 @@ def _read_again(net: torch.nn.Module, image: np.ndarray, span: Span, first: Evid
     stop = min(off.size, start + again.y.shape[1])
     here, there = slice(start, stop), slice(0, stop - start)
     far = np.abs(again.y[0, there] - span.centre) > border
-    plain = again.mass[0, there] * again.ink[0, there] > first.mass[0, here] * first.ink[0, here]
+    seen = again.mass[0, there] * again.ink[0, there]
+    plainer = seen > first.mass[0, here] * first.ink[0, here]
+    long = again.piece[0, there] >= SHORTEST_MM * _PX_PER_MM * SUBCOLUMNS
     # What the first crop shows at its very border is cut off, however plain it looks.
-    taken = far & (plain | (off[here] > border))
+    cut_off = off[here] > height / 2 - EDGE_MM * _PX_PER_MM
+    taken = _short_runs(far & long & (seen > CLAIM) & (plainer | cut_off))
     merged = {}
     for name in ("y", "mass", "spread", "ink", "piece"):
         values = getattr(first, name).copy()
         values[0, here] = np.where(taken, getattr(again, name)[0, there], values[0, here])
         merged[name] = values
     return replace(first, **merged)
+
+
+def _short_runs(taken: np.ndarray) -> np.ndarray:
+    """Return `taken` (n,) bool without its runs longer than a complex."""
+    runs, _ = label(taken)
+    length = np.bincount(runs)
+    return taken & (length[runs] <= COMPLEX_MM * _PX_PER_MM * SUBCOLUMNS)

@@ -11,14 +11,13 @@ STRIDE = 32  # input sides are multiples of this
 
 
 class StripNet(nn.Module):
-    """U-Net for a strip crop or a page tile.
+    """U-Net for a strip crop.
 
     Pixels are folded 2×2 into channels, so that the U-Net runs at half size at a quarter of the cost; a
     shallow branch carries the unreduced pixels past it, and the head unfolds the result again.
-    forward(image (B, 3, H, W) in 0..1, centred (B,) bool or None) returns
+    forward(image (B, 3, H, W) in 0..1) returns
     `mask` logits (B, 2, H, W): ink of any trace, ink of the strip whose baseline is the crop's middle;
     `line` logits (B, 1, H, 4·W): a column-wise softmax over H gives the centred trace's position.
-    `centred` false hides the vertical position, for page tiles that have no middle.
     """
 
     def __init__(self, encoder: str = "tu-resnet10t", decoder_channels: tuple[int, ...] = (128, 64, 48, 32)):
@@ -43,14 +42,12 @@ class StripNet(nn.Module):
             nn.Conv2d(width, 2 * 4 + 2 * 2 * SUBCOLUMNS, 1),
         )
 
-    def forward(self, image: Tensor, centred: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
         b, _, h, w = image.shape
         x = F.pixel_unshuffle(image * 2 - 1, 2)
         # 1 at the middle row, changing by 1 every 160 px (20 mm): the same at any crop height.
         rows = 1 + (torch.arange(h // 2, device=x.device, dtype=x.dtype) * 2 + 0.5 - (h - 1) / 2) / 160
         position = rows.view(1, 1, -1, 1).expand(b, 1, -1, w // 2)
-        if centred is not None:
-            position = position * centred.view(b, 1, 1, 1).to(x.dtype)
         x = torch.cat([x, position], dim=1).contiguous(memory_format=torch.channels_last)
         y = self.head(torch.cat([self.unet(x), self.detail(x)], dim=1))
         mask = F.pixel_shuffle(y[:, :8], 2)

@@ -1,0 +1,95 @@
+"""The confidence means what it says: odds from evidence, errors from odds, dB from errors, and its fit finds them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ecgseg.digitize import confidence as c
+from ecgseg.digitize.confidence_fit import _falling, best_threshold, error_table, logistic, write
+from ecgseg.paths import WEIGHTS
+from ecgseg.recording import Recording
+
+
+def evidence(rows=1, n=800, y=400.0, mass=0.999, ink=0.99, spread=0.6, piece=800, left=0):
+    full = [np.full((rows, n), float(v)) for v in (y, mass, spread, ink, piece)]
+    names = ("y", "mass", "spread", "ink", "piece")
+    return c.Evidence(np.full(rows, left), np.full(rows, 400.0), **dict(zip(names, full, strict=True)))
+
+
+@pytest.mark.parametrize(
+    "worse", [{"mass": 0.4}, {"spread": 3.0}, {"piece": 20}, {"mass": 0.2, "ink": 0.05}], ids=lambda w: "-".join(w)
+)
+def test_less_evidence_is_less_confidence(worse):
+    calibration = c.shipped()
+    good, kept = calibration(evidence())
+    bad, _ = calibration(evidence(**worse))
+    assert good.min() > 0.95 and kept.all() and (1 - bad).min() > 1.5 * (1 - good).max()
+
+
+def test_rows_are_compared_where_they_lie_on_the_page():
+    two = evidence(rows=2)
+    shared = c.features(two)[..., c.FEATURES.index("shared")]
+    assert shared == pytest.approx(np.ones((2, 800)))
+    apart = replace(two, left=np.array([0, 100]))  # 400 sub-columns to the right
+    shared = c.features(apart)[..., c.FEATURES.index("shared")]
+    assert shared[0, :300].max() == 0 and shared[1, -300:].max() == 0 and shared[0, -300:-50].min() > 0.9
+    below = replace(two, y=two.y + np.array([[0.0], [8.0]]))  # 1 mm
+    assert c.features(below)[..., c.FEATURES.index("shared")].max() == 0
+
+
+def test_logistic_finds_its_factors():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20_000, 2))
+    p = 1 / (1 + np.exp(-(0.5 + 1.5 * x[:, 0] - 2.0 * x[:, 1])))
+    assert logistic(x, rng.random(20_000) < p) == pytest.approx((0.5, 1.5, -2.0), abs=0.1)
+    np.testing.assert_allclose(c.odds(x, (0.5, 1.5, -2.0)), p)
+
+
+def test_errors_fall_with_confidence_and_keep_their_mean():
+    assert _falling([4.0, 1.0, 3.0, 0.5], [1, 1, 1, 2]) == [4.0, 2.0, 2.0, 0.5]
+    rng = np.random.default_rng(1)
+    confidence = rng.random(5000)
+    table = error_table(confidence, np.abs(rng.normal(0, 2.0 - 1.5 * confidence)))
+    at, error = np.array(table).T
+    assert (np.diff(at) > 0).all() and (np.diff(error) <= 0).all()
+    assert error[-1] == pytest.approx(0.3, abs=0.15) and error[0] == pytest.approx(4, rel=0.3)
+
+
+def test_threshold_prefers_gaps_to_wrong_values():
+    """A fifth of the samples is far off and doubtful: leaving it out costs less than keeping it."""
+    page, height = np.zeros(1000, int), np.ones(1000)
+    off = np.where(np.arange(1000) < 200, 8.0, 0.05)
+    p = np.where(off > 1, 0.6, 0.99)
+    assert 0.6 < best_threshold(p, off, height, page) <= 0.99
+    assert best_threshold(p, np.full(1000, 0.05), height, page) <= 0.6
+
+
+def made(noise_confidence=0.9965, gap=0.0, size=1.0):
+    t = np.arange(2500) / 500
+    signal = size * np.exp(-(((t % 1) - 0.4) ** 2) / 1e-3)[None].astype(np.float32)
+    signal[:, : round(gap * 2500)] = np.nan
+    conf = np.full_like(signal, noise_confidence)
+    return Recording("x", signal, 500.0, leads=("V1",), confidence=conf, windows={"V1": (0.0, 5.0)})
+
+
+def test_quality_falls_with_doubt_gaps_and_small_signals():
+    good = c.lead_quality(made())["V1"]
+    assert good > 0.8
+    for worse in (made(0.6), made(gap=0.5), made(size=0.1)):
+        assert c.lead_quality(worse)["V1"] < good - 0.1
+    blank = made(gap=1.0)
+    assert c.lead_quality(blank)["V1"] == 0 and c.page_db(blank) < 0
+    assert c.page_db(made()) == pytest.approx(c.predicted_db(made())["V1"])
+
+
+def test_quality_is_a_fixed_map_of_db():
+    assert [c.to_quality(db) for db in (-5, 0, 10, 20, 30, 50)] == pytest.approx([0, 0, 0.5, 0.9, 1, 1])
+
+
+def test_calibration_there_and_back_and_of_the_shipped_weights(tmp_path):
+    write(c.shipped(), tmp_path / "c.json", {"pages": 3})
+    back = c.load_calibration(tmp_path / "c.json")
+    assert replace(back, about={}) == replace(c.shipped(), about={}) and back.about == {"pages": 3}
+    told = (WEIGHTS / "stripnet.safetensors.sha256").read_text().split()[0]
+    assert c.shipped().about["weights_sha256"] == told, "run python -m ecgseg.digitize.confidence_fit"
