@@ -27,7 +27,7 @@ from ecgseg.recording import Recording
 FLAT_PX_PER_MM = 8.0  # what the shipped networks were trained at: 200 dpi, 0.125 mm a pixel
 AGREES = 0.8  # of leads with the laws between them: a page that lies upright, read in its layout, has more
 PLAINLY = 0.2  # better agreement that makes a turned page believed
-TURNED = 0.6  # probability from which the text is believed to lie otherwise than the picture
+MAYBE = 0.15  # probability from which a page's text may lie so
 MIRRORED = 0.9
 LIES = {1: "on its side (its top to the right)", 2: "upside down", 3: "on its side (its top to the left)"}
 HOW = {
@@ -197,25 +197,28 @@ class Digitizer:
         clock.lap("find")
         if maps.lies[4:].sum() > MIRRORED:
             raise LayoutError("the page is seen in a mirror or from behind: flip the picture left to right first")
-        turns = int(np.argmax(maps.lies[:4]))
-        if maps.lies[turns] < TURNED:
-            turns = 0
+        # Where the text does not tell for certain, each way that it may lie is tried.
+        likely = [int(k) for k in np.argsort(-maps.lies[:4]) if maps.lies[k] > MAYBE]
         read, refused = [], None
-        try:
-            read.append(self._read_flat(flat.turned(turns), None if turns else seen, clock))
-        except LayoutError as error:
-            refused = error
-        if not read or read[0].agreement < AGREES:
-            for more in (1, 2, 3) if refused else (2,):
-                try:
-                    read.append(self._read_flat(flat.turned(turns + more), None, clock))
-                except LayoutError:
-                    continue
+        for turns in likely:
+            read, refused = self._tried(read, refused, flat.turned(turns), None if turns else seen, clock)
+        if not read or max(page.agreement for page in read) < AGREES:
+            first = likely[0]
+            for more in (1, 2, 3) if not read else (2,):
+                if (first + more) % 4 not in likely:
+                    read, refused = self._tried(read, refused, flat.turned(first + more), None, clock)
         if not read:
             raise refused
         best = max(read, key=_belief)
         # A page is read as its text lies unless another way is plainly better.
-        return best if refused or _belief(best) > _belief(read[0]) + PLAINLY else read[0]
+        return best if _belief(best) > _belief(read[0]) + PLAINLY else read[0]
+
+    def _tried(self, read: list, refused, flat: FlatPage, seen, clock: "_Clock") -> tuple[list, LayoutError | None]:
+        """Return `read` with one more reading, or the first reason why there is none."""
+        try:
+            return [*read, self._read_flat(flat, seen, clock)], refused
+        except LayoutError as error:
+            return read, refused or error
 
     def _read_flat(self, flat: FlatPage, seen: tuple[PageMaps, Findings] | None, clock: "_Clock") -> _Page:
         """Read a flat page as it lies; `seen` is what was found on it, None where it was not yet looked at."""

@@ -17,7 +17,7 @@ from ecgseg.digitize.leadnames import page_names
 from ecgseg.digitize.records import left_of, side_by_side
 from ecgseg.digitize.remarks import remarks, too_few_rows, unnamed_remark
 from ecgseg.digitize.rows import Row, find_rows
-from ecgseg.digitize.starts import own_starts, refined_start
+from ecgseg.digitize.starts import own_starts, refined_start, told_start
 from ecgseg.digitize.unnamed import named_by_print
 from ecgseg.errors import LayoutError
 from ecgseg.layout import LEADS, Layout, layout_names, load_layout, with_rhythm
@@ -123,7 +123,8 @@ def locate(
         said.append("there are two records side by side on the page: the left one is read, the other left out")
     if fit.layout.name == "unnamed":
         said.append(unnamed_remark(fit, _rivals(fits)))
-    return _located(fit, share * sure, fits, said, echoes, px_per_mm, forced is not None)
+    ends = [(p.x / px_per_mm, True) for p in findings.starts] + [(p.x / px_per_mm, False) for p in findings.ends]
+    return _located(fit, share * sure, fits, said, echoes, px_per_mm, forced is not None, ends)
 
 
 def _listened(fits: list[Fit], echoes: Echoes | None) -> list[Fit]:
@@ -234,10 +235,12 @@ def _located(
     echoes: Echoes | None,
     px_per_mm: float,
     forced: bool,
+    ends: list[tuple[float, bool]],
 ) -> Located:
-    """Put a fit on the page: strips in px, warnings, confidence."""
+    """Put a fit on the page: strips in px, warnings, confidence; `ends`: where (mm) strips start (True) or end."""
     speed, named = fit.evidence.speed, fit.layout.name != "unnamed"
-    fit = replace(fit, x0=refined_start(fit, echoes))
+    start = told_start(fit, ends)
+    fit = replace(fit, x0=refined_start(fit, echoes) if start is None else start)
     starts, shifted = own_starts(fit)
     strips = []
     for s, x0, x1, y in strip_windows(fit):

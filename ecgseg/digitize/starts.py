@@ -1,10 +1,14 @@
 """Where a page's rows start, to a fraction of a millimetre: from their ink, and a row that is shifted on its own."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ecgseg.digitize.echoes import BAND, Echoes
 from ecgseg.digitize.fit import Fit, row_heights
 
+TOLD_MM = 1.5  # between the rows' start and what single strips tell of it
+MIN_TOLD = 3
 SEARCH = 4.0  # mm beside the start that the strips' places give
 STEADY = 8.0  # mm that a trace goes on for at least
 AGREE = 0.5  # mm
@@ -14,8 +18,24 @@ SHIFT_MM = 7.5  # a row this far off is shifted; less may be a 5 mm calibration 
 WHOLE = 2.5  # mm: a row of the layout's length, give or take this, is all there
 
 
+def told_start(fit: Fit, points: Iterable[tuple[float, bool]]) -> float | None:
+    """Return the x (mm) at which the rows start, from where single strips start and end; None if too few tell.
+
+    points: (x in mm, whether a strip starts there). Each tells the rows' start by where its strip lies in the row.
+    """
+    speed = fit.evidence.speed
+    starts = {s.offset_s * speed for s in fit.layout.strips}
+    ends = {(s.offset_s + s.seconds) * speed for s in fit.layout.strips}
+    told = [x - offset for x, begins in points for offset in (starts if begins else ends)]
+    near = [x for x in told if abs(x - fit.x0) < TOLD_MM]
+    return float(np.median(near)) if len(near) >= MIN_TOLD else None
+
+
 def refined_start(fit: Fit, echoes: Echoes | None) -> float:
-    """Return the x (mm) at which the rows start: where most rows' ink begins and ends, if that is near `fit.x0`."""
+    """Return the x (mm) at which the rows start: where most rows' ink begins and ends, if that is near `fit.x0`.
+
+    Ink is a second choice: beside a calibration pulse, a name or a separator it begins late.
+    """
     if echoes is None:
         return fit.x0
     begins, ends = [], []
