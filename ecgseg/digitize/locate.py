@@ -239,8 +239,7 @@ def _located(
 ) -> Located:
     """Put a fit on the page: strips in px, warnings, confidence; `ends`: where (mm) strips start (True) or end."""
     speed, named = fit.evidence.speed, fit.layout.name != "unnamed"
-    start = told_start(fit, ends)
-    fit = replace(fit, x0=refined_start(fit, echoes) if start is None else start)
+    fit = replace(fit, x0=refined_start(fit, echoes, told_start(fit, ends)))
     starts, shifted = own_starts(fit)
     strips = []
     for s, x0, x1, y in strip_windows(fit):

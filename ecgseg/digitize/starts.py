@@ -12,8 +12,7 @@ MIN_TOLD = 3
 SEARCH = 4.0  # mm beside the start that the strips' places give
 STEADY = 8.0  # mm that a trace goes on for at least
 AGREE = 0.5  # mm
-HALF_STROKE = 0.3  # a line's ink, and what a network calls so, begins about half its width before its first point
-STROKES = (-0.25, 1.5)  # mm by which the ink may be longer than the layout's rows: a stroke's width
+HALF_STROKE = 0.2  # a line's ink, and what a network calls so, goes about half its width beyond its last point
 SHIFT_MM = 7.5  # a row this far off is shifted; less may be a 5 mm calibration pulse or a faint beginning
 WHOLE = 2.5  # mm: a row of the layout's length, give or take this, is all there
 
@@ -31,27 +30,25 @@ def told_start(fit: Fit, points: Iterable[tuple[float, bool]]) -> float | None:
     return float(np.median(near)) if len(near) >= MIN_TOLD else None
 
 
-def refined_start(fit: Fit, echoes: Echoes | None) -> float:
-    """Return the x (mm) at which the rows start: where most rows' ink begins and ends, if that is near `fit.x0`.
+def refined_start(fit: Fit, echoes: Echoes | None, told: float | None = None) -> float:
+    """Return the x (mm) at which the rows start, `told` being what single strips tell of it.
 
-    Ink is a second choice: beside a calibration pulse, a name or a separator it begins late.
+    Best is where most rows' ink ends, less their length: nothing stands there, while a start has a pulse, a name or
+    a separator beside it. It is believed near what is told, or else near `fit.x0`.
     """
+    near = fit.x0 if told is None else told
     if echoes is None:
-        return fit.x0
-    begins, ends = [], []
-    pitch = fit.evidence.pitch
-    half = min(BAND, 0.5 * pitch)
-    for k, y in enumerate(row_heights(fit)):
-        if fit.row(k) is None:
-            continue
-        begins.append(_edge(echoes, fit.x0, y, half, 1))
-        ends.append(_edge(echoes, fit.x0 + fit.length, y, half, -1))
-    begin, end = (_agreed(np.array(found)) for found in (begins, ends))
-    if begin is None:
-        return fit.x0
-    if end is not None and STROKES[0] <= end - fit.length - begin <= STROKES[1]:
-        return (begin + end - fit.length) / 2
-    return begin + HALF_STROKE
+        return near
+    half = min(BAND, 0.5 * fit.evidence.pitch)
+    rows = [y for k, y in enumerate(row_heights(fit)) if fit.row(k) is not None]
+    ends = np.array([_edge(echoes, fit.x0 + fit.length, y, half, -1) for y in rows])
+    end = _agreed(ends)
+    if end is not None and abs(end - fit.length - HALF_STROKE - near) < TOLD_MM:
+        return end - fit.length - HALF_STROKE
+    if told is not None:
+        return told
+    begin = _agreed(np.array([_edge(echoes, fit.x0, y, half, 1) for y in rows]))
+    return fit.x0 if begin is None else begin + HALF_STROKE
 
 
 def _edge(echoes: Echoes, x: float, baseline: float, half: float, way: int) -> float:
