@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from ecgseg.digitize.bent import flatten_bent, recounted
-from ecgseg.digitize.digitizer import flat_page
+from ecgseg.digitize.flatten import flat_page
 from ecgseg.errors import GridError
+from ecgseg.nets.weights import load_net
 from ecgseg.ptb import load_records
 from ecgseg.render.levels import Noise
 from ecgseg.render.page import render_page
 from ecgseg.render.printed.style import sample_style
 
+GRID = load_net(kind="grid")[0]
 TILTED = {"perspective": {"p": 1, "tilt": [8, 20]}, "frame": {"p": 1, "share": [0.02, 0.08]}}
 BENT = {
     "tilted": TILTED,
@@ -51,7 +53,7 @@ def residual_mm(page, flat) -> np.ndarray:
 @pytest.mark.parametrize("kind", BENT)
 def test_bent_paper_is_flattened_to_its_true_millimetres(kind):
     page = photo(BENT[kind])
-    flat = flat_page(page.image, None)
+    flat = flatten_bent(page.image)
     assert flat.grid.source == "followed"
     off = residual_mm(page, flat)
     assert np.sqrt((off**2).mean()) < 0.06 and np.quantile(off, 0.99) < 0.25
@@ -73,13 +75,13 @@ def test_the_flat_page_holds_the_picture_at_its_places():
 
 
 def test_flat_scans_are_not_bent():
-    flat = flat_page(photo({"skew": {"p": 1, "degrees": [1, 1]}}).image, None)
+    flat = flat_page(photo({"skew": {"p": 1, "degrees": [1, 1]}}).image, None, GRID)
     assert flat.grid.source == "measured" and flat.lattice is None
 
 
 def test_paper_without_a_grid_is_refused():
     with pytest.raises(GridError, match=r"digitize\.px_per_mm"):
-        flat_page(photo(BENT["tilted"], grid="none").image, None)
+        flat_page(photo(BENT["tilted"], grid="none").image, None, GRID)
 
 
 def test_slipped_counts_are_put_right():
