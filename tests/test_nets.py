@@ -21,7 +21,7 @@ from ecgseg.nets.system import warm_stable_decay
 from ecgseg.nets.weights import load_net, save_net
 from ecgseg.paths import CONFIGS
 from ecgseg.ptb import load_records
-from ecgseg.render.crops import row_line
+from ecgseg.render.crops import CropSize, CropSizes, row_line
 from ecgseg.render.draw.raster import traces_coverage
 from ecgseg.render.page import render_page
 from ecgseg.testpages import printed_leads
@@ -200,6 +200,7 @@ SMALL = (
     "data.steps_per_epoch=2",
     "data.val_crops=2",
     "data.workers=0",
+    "data.tall_every=0",
     "model.decoder_channels=[16,8]",
     "trainer.accelerator=cpu",
     "trainer.enable_progress_bar=false",
@@ -268,3 +269,11 @@ def test_a_sweep_leaves_one_table_and_one_plot_of_all_its_runs(tmp_path):
     assert all(np.isfinite(float(r["val/snr_db"])) for r in rows)
     assert (tmp_path / "runs.png").stat().st_size > 1000
     assert len(list(tmp_path.glob("*/last.ckpt"))) == 2
+
+
+def test_every_fourth_batch_is_of_tall_crops():
+    usual, tall = CropSize(448, 320), CropSize(640, 224)
+    sizes = CropSizes(usual, tall, 4, 8)
+    assert [sizes.of(8 * batch + 7) for batch in range(4)] == [usual, usual, usual, tall]
+    assert {sizes.of(i) for i in range(24, 32)} == {tall}
+    assert CropSizes(usual, tall, 0, 8).of(31) == usual

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from ecgseg.layout import load_layout
 from ecgseg.ptb import load_folder, load_records
 from ecgseg.recording import Recording
-from ecgseg.render.crops import CropSize, render_crop
+from ecgseg.render.crops import CropSizes, render_crop
 from ecgseg.render.levels import load_noise
 from ecgseg.simulate import add_artefacts, simulate
 
@@ -36,7 +36,7 @@ def choose_odds(rng: np.random.Generator, odds: dict):
 class CropDataset(Dataset):
     """Map from an integer to a rendered crop; the integer and `seed` alone decide what is drawn."""
 
-    def __init__(self, recordings: list[Recording], mix: Mix, size: CropSize, seed: int, length: int):
+    def __init__(self, recordings: list[Recording], mix: Mix, size: CropSizes, seed: int, length: int):
         if not recordings:
             raise ValueError("no recordings to render from: check data.root and data.extra")
         self.recordings, self.mix, self.size, self.seed, self.length = recordings, mix, size, seed, length
@@ -53,7 +53,7 @@ class CropDataset(Dataset):
             self.layouts[choose_odds(rng, self.mix.layouts)],
             self.noise[choose_odds(rng, self.mix.noise)],
             rng,
-            self.size,
+            self.size.of(index),
             speed=float(choose_odds(rng, self.mix.speeds)),
             gain=float(choose_odds(rng, self.mix.gains)),
         )
@@ -97,7 +97,7 @@ def _single_threaded(_: int) -> None:
 class RenderedData(LightningDataModule):
     """Training and validation loaders over recordings split by patient.
 
-    `dataset(recordings, mix, size, seed, length)` makes the pictures: CropDataset with a CropSize, or PageTileDataset
+    `dataset(recordings, mix, size, seed, length)` makes the pictures: CropDataset with CropSizes, or PageTileDataset
     with Tiles.
     """
 

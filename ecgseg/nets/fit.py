@@ -23,7 +23,7 @@ from ecgseg.nets.pagesystem import PageSystem
 from ecgseg.nets.stripnet import STRIDE
 from ecgseg.nets.system import StripSystem
 from ecgseg.nets.weights import build_net, load_net, save_net
-from ecgseg.render.crops import CropSize
+from ecgseg.render.crops import CropSize, CropSizes
 from ecgseg.render.levels import load_noise
 
 _NET_KEYS = {task: ("encoder", "decoder_channels") for task in ("strip", "page")} | {
@@ -32,7 +32,7 @@ _NET_KEYS = {task: ("encoder", "decoder_channels") for task in ("strip", "page")
 }
 _SYSTEMS = {"strip": StripSystem, "page": PageSystem, "grid": GridSystem, "name": NameSystem}
 _SIZES = {
-    "strip": (("height", "width"), STRIDE),
+    "strip": (("height", "width", "tall_height", "tall_width"), STRIDE),
     "page": (("side",), PAGE_STRIDE),
     "grid": (("side",), GRID_STRIDE),
     "name": ((), 1),
@@ -91,7 +91,9 @@ def build_data(cfg: DictConfig) -> RenderedData:
     elif cfg.model.task == "name":
         dataset, size = NameDataset, NameWindows(data.per_page)
     else:
-        dataset, size = CropDataset, CropSize(data.height, data.width)
+        dataset = CropDataset
+        usual, tall = CropSize(data.height, data.width), CropSize(data.tall_height, data.tall_width)
+        size = CropSizes(usual, tall, data.tall_every, data.batch_size)
     return RenderedData(
         dataset,
         mix,

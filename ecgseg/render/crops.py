@@ -28,6 +28,21 @@ class CropSize:
     px_per_mm: float = 8.0
 
 
+@dataclass(frozen=True)
+class CropSizes:
+    """Sizes of training crops: every `every`-th batch of `batch` crops is `tall`, 0 = none."""
+
+    usual: CropSize
+    tall: CropSize
+    every: int
+    batch: int
+
+    def of(self, index: int) -> CropSize:
+        """Return the size of the crop of this index; all crops of a batch have one size."""
+        turn = index // self.batch
+        return self.tall if self.every and turn % self.every == self.every - 1 else self.usual
+
+
 @dataclass
 class Crop:
     """image (H, W, 3) uint8; mask (2, H, W) uint8: all traces and the centred row's, 2 px wide;
