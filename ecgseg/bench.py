@@ -28,10 +28,10 @@ def main(argv: list[str] | None = None) -> int:
     import torch
 
     from ecgseg.classic import classic_digitize
-    from ecgseg.digitize.decode import line_position
-    from ecgseg.digitize.find import look
-    from ecgseg.digitize.locate import LocatedStrip
-    from ecgseg.digitize.trace import trace_strips
+    from ecgseg.digitize.locate.find import look
+    from ecgseg.digitize.locate.locate import LocatedStrip
+    from ecgseg.digitize.trace.decode import line_position
+    from ecgseg.digitize.trace.trace import trace_strips
     from ecgseg.nets.weights import load_net
     from ecgseg.ptb import load_records
     from ecgseg.render.page import render_page

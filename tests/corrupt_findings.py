@@ -5,7 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from ecgseg.digitize.findings import Box, Findings, LeadName, Point, Stretch
+from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Point, Stretch
 from ecgseg.layout import LEADS, Layout, load_layout
 from ecgseg.render.findings import true_findings
 from ecgseg.render.printed.scene import build_scene, centred

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 from omegaconf import OmegaConf
 
-from ecgseg.digitize.grid import LATTICE_STEP, FlatPage
+from ecgseg.digitize.flat.grid import LATTICE_STEP, FlatPage
 from ecgseg.evaluation.conditions import Condition, Job
 from ecgseg.evaluation.drawing import draw_page, stock
 from ecgseg.recording import Recording

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from pdf_maker import pdf, scanned
 from PIL import Image
 
-from ecgseg.digitize import read_pdf, read_pdf_child
-from ecgseg.digitize.read import MIN_SIDE, Picture, count_pages, read_picture
+from ecgseg.digitize.files import pdf as read_pdf
+from ecgseg.digitize.files import pdf_child as read_pdf_child
+from ecgseg.digitize.files.read import MIN_SIDE, Picture, count_pages, read_picture
 from ecgseg.errors import ReadError
 
 MAX_PIXELS = 40_000

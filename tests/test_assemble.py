@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from mask_drawer import draw_mask, made_up_ecg
 
-from ecgseg.digitize.assemble import assemble, verify_layout, zero_level
-from ecgseg.digitize.locate import Located, LocatedStrip
+from ecgseg.digitize.assemble.assemble import assemble, verify_layout, zero_level
+from ecgseg.digitize.locate.locate import Located, LocatedStrip
 from ecgseg.layout import LEADS, layout_names, load_layout
 
 PX = 8.0

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ecgseg.digitize.bent import flatten_bent, recounted
-from ecgseg.digitize.flatten import flat_page
+from ecgseg.digitize.flat.bent import flatten_bent, recounted
+from ecgseg.digitize.flat.flatten import flat_page
 from ecgseg.errors import GridError
 from ecgseg.nets.weights import load_net
 from ecgseg.ptb import load_records

@@ -6,10 +6,10 @@ import sys
 import cv2
 import numpy as np
 
-from ecgseg.digitize import calibration
-from ecgseg.digitize.calibration import calibrate
-from ecgseg.digitize.findings import Box, Findings, LeadName
-from ecgseg.digitize.ocr import TextLibraryError, read_lines
+from ecgseg.digitize.calibrate import calibration
+from ecgseg.digitize.calibrate.calibration import calibrate
+from ecgseg.digitize.calibrate.ocr import TextLibraryError, read_lines
+from ecgseg.digitize.locate.findings import Box, Findings, LeadName
 
 SCALE = 8.0
 
@@ -129,7 +129,7 @@ def test_without_the_reader_the_pulses_still_tell_the_gain(monkeypatch):
 
 def test_importing_costs_no_one_the_reader():
     code = (
-        "import sys, ecgseg.digitize.calibration, ecgseg.digitize.scale; "
+        "import sys, ecgseg.digitize.calibrate.calibration, ecgseg.digitize.calibrate.scale; "
         "print('rapidocr' in sys.modules or 'onnxruntime' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecgseg.digitize.caption import CHEST, LIMB, parse_calibration
+from ecgseg.digitize.calibrate.caption import CHEST, LIMB, parse_calibration
 
 
 @pytest.mark.parametrize(

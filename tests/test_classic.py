@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ecgseg import classic
-from ecgseg.digitize.locate import LocatedStrip
+from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.ptb import load_records
 from ecgseg.recording import Recording
 from ecgseg.render.capture.noise import salt_and_pepper, tiled_pattern

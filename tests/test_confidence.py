@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ecgseg.digitize import confidence as c
-from ecgseg.digitize.confidence_fit import _falling, best_threshold, error_table, logistic, write
+from ecgseg.digitize.trace import confidence as c
+from ecgseg.digitize.trace.confidence_fit import _falling, best_threshold, error_table, logistic, write
 from ecgseg.paths import WEIGHTS
 from ecgseg.recording import Recording
 
@@ -92,4 +92,4 @@ def test_calibration_there_and_back_and_of_the_shipped_weights(tmp_path):
     back = c.load_calibration(tmp_path / "c.json")
     assert replace(back, about={}) == replace(c.shipped(), about={}) and back.about == {"pages": 3}
     told = (WEIGHTS / "stripnet.safetensors.sha256").read_text().split()[0]
-    assert c.shipped().about["weights_sha256"] == told, "run python -m ecgseg.digitize.confidence_fit"
+    assert c.shipped().about["weights_sha256"] == told, "run python -m ecgseg.digitize.trace.confidence_fit"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fake_pages import job_and_page
 
-from ecgseg.digitize.confidence import to_quality
+from ecgseg.digitize.trace.confidence import to_quality
 from ecgseg.evaluation import tables
 from ecgseg.evaluation.overlap import degree, degrees_table, overlap_costs, touching_share
 from ecgseg.evaluation.promise import bins, lead_pairs, page_pairs, promised_db, rank_correlation

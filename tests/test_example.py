@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.signal import find_peaks
 
-from ecgseg.digitize.verify import IDENTITIES, identity_residual
+from ecgseg.digitize.assemble.verify import IDENTITIES, identity_residual
 from ecgseg.layout import LEADS
 from ecgseg.metrics import score_page
 from ecgseg.paths import EXAMPLES

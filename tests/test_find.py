@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecgseg.digitize.find import PageMaps, find, page_maps
+from ecgseg.digitize.locate.find import PageMaps, find, page_maps
 from ecgseg.nets.data import Mix
 from ecgseg.nets.pagedata import PageTileDataset, Tiles, cut_tile
 from ecgseg.nets.pagenet import CLASSES, PAGE_STRIDE, PageNet

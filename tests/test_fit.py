@@ -2,10 +2,17 @@ import numpy as np
 import pytest
 from corrupt_findings import PX, make_scene, true_findings
 
-from ecgseg.digitize.findings import Findings, LeadName, Point, Stretch
-from ecgseg.digitize.fit import Evidence, Placement, fit_layout, start_votes
-from ecgseg.digitize.leadnames import confusion, name_offsets, page_names, reading, rows_of_names, strips_of_names
-from ecgseg.digitize.rows import find_rows, row_pitches, with_missed_rows
+from ecgseg.digitize.locate.findings import Findings, LeadName, Point, Stretch
+from ecgseg.digitize.locate.fit import Evidence, Placement, fit_layout, start_votes
+from ecgseg.digitize.locate.leadnames import (
+    confusion,
+    name_offsets,
+    page_names,
+    reading,
+    rows_of_names,
+    strips_of_names,
+)
+from ecgseg.digitize.locate.rows import find_rows, row_pitches, with_missed_rows
 from ecgseg.layout import LEADS, load_layout
 
 

@@ -7,10 +7,10 @@ import pytest
 from scipy.spatial import cKDTree
 from test_bent import BENT, residual_mm
 
-from ecgseg.digitize.field import Field, first_map
-from ecgseg.digitize.flatten import agrees, flat_page, flatten_field, lies_flat, measure_map, to_picture
-from ecgseg.digitize.grid import measure_grid
-from ecgseg.digitize.surface import Steps, solve, through_steps, through_values
+from ecgseg.digitize.flat.field import Field, first_map
+from ecgseg.digitize.flat.flatten import agrees, flat_page, flatten_field, lies_flat, measure_map, to_picture
+from ecgseg.digitize.flat.grid import measure_grid
+from ecgseg.digitize.flat.surface import Steps, solve, through_steps, through_values
 from ecgseg.errors import GridError
 from ecgseg.ptb import load_records
 from ecgseg.render.lattice_target import lattice_page

@@ -7,7 +7,7 @@ import fuzz_readers
 import pytest
 from pdf_maker import pdf, scanned
 
-from ecgseg.digitize import read_pdf
+from ecgseg.digitize.files import pdf as read_pdf
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # what Pillow thinks of damaged tags

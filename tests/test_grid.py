@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from grid_paper import draw_grid, draw_text, draw_traces
 
-from ecgseg.digitize.grid import flatten, grid_from_scale, measure_grid
+from ecgseg.digitize.flat.grid import flatten, grid_from_scale, measure_grid
 from ecgseg.errors import GridError
 
 PAGES = {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from corrupt_findings import PX, corrupt, draw_trace, make_scene, true_findings, without_names
 
-from ecgseg.digitize.findings import Findings, LeadName, Stretch
-from ecgseg.digitize.locate import locate
+from ecgseg.digitize.locate.findings import Findings, LeadName, Stretch
+from ecgseg.digitize.locate.locate import locate
 from ecgseg.errors import LayoutError
 from ecgseg.layout import layout_names, load_layout, parse_layout, with_rhythm
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from ecgseg.digitize.assemble import assemble
-from ecgseg.digitize.decode import connected, line_position
-from ecgseg.digitize.locate import LocatedStrip
-from ecgseg.digitize.windows import cut
+from ecgseg.digitize.assemble.assemble import assemble
+from ecgseg.digitize.locate.locate import LocatedStrip
+from ecgseg.digitize.trace.decode import connected, line_position
+from ecgseg.digitize.trace.windows import cut
 from ecgseg.errors import WeightsError
 from ecgseg.metrics import score_page
 from ecgseg.nets.losses import line_loss, mask_loss, steepness_weight

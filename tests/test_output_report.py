@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from ecgseg.digitize.read import read_picture
+from ecgseg.digitize.files.read import read_picture
 from ecgseg.layout import LEADS
 from ecgseg.output.files import OutputError
 from ecgseg.output.report_ecg import arrange

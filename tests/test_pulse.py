@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ecgseg.digitize.findings import Box
-from ecgseg.digitize.pulse import measure_pulse
+from ecgseg.digitize.calibrate.pulse import measure_pulse
+from ecgseg.digitize.locate.findings import Box
 from ecgseg.ptb import load_records
 from ecgseg.render.findings import true_findings
 from ecgseg.render.page import render_page

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ecgseg.digitize.read import read_image
+from ecgseg.digitize.files.read import read_image
 from ecgseg.errors import ReadError
 
 

@@ -7,8 +7,9 @@ import pdf_maker
 import pytest
 from pdf_maker import locked, pdf, scanned
 
-from ecgseg.digitize import read_pdf, read_pdf_child
-from ecgseg.digitize.read import count_pages, read_image, read_picture
+from ecgseg.digitize.files import pdf as read_pdf
+from ecgseg.digitize.files import pdf_child as read_pdf_child
+from ecgseg.digitize.files.read import count_pages, read_image, read_picture
 from ecgseg.errors import ReadError
 
 

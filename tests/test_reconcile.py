@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgseg.digitize.reconcile import merge_prints
+from ecgseg.digitize.assemble.reconcile import merge_prints
 
 FS = 500.0
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from test_bent import photo, residual_mm
 
-from ecgseg.digitize.grid import flatten, measure_grid
-from ecgseg.digitize.refine import flatten_nearly_flat
+from ecgseg.digitize.flat.grid import flatten, measure_grid
+from ecgseg.digitize.flat.refine import flatten_nearly_flat
 from ecgseg.render.levels import Noise
 
 FED = Noise(

@@ -6,8 +6,8 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from ecgseg.digitize.findings import Box, Findings
-from ecgseg.digitize.scale import scale_without_grid
+from ecgseg.digitize.calibrate.scale import scale_without_grid
+from ecgseg.digitize.locate.findings import Box, Findings
 from ecgseg.errors import GridError
 from ecgseg.ptb import load_records
 from ecgseg.render.findings import true_findings

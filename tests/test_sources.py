@@ -9,9 +9,9 @@ import pytest
 from pdf_maker import locked, pdf, scanned
 from PIL import Image, TiffImagePlugin
 
-from ecgseg.digitize import read, sources
-from ecgseg.digitize.read import count_pages, read_picture
-from ecgseg.digitize.sources import pictures
+from ecgseg.digitize.files import read, sources
+from ecgseg.digitize.files.read import count_pages, read_picture
+from ecgseg.digitize.files.sources import pictures
 from ecgseg.errors import ReadError
 
 

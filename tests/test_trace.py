@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecgseg.digitize.trace import cut, row_spans, trace_strips
+from ecgseg.digitize.trace.trace import cut, row_spans, trace_strips
 
 PX = 8.0
 

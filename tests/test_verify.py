@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgseg.digitize.verify import IDENTITIES, LAWS, identity_residual, lead_quality, mends, verify
+from ecgseg.digitize.assemble.verify import IDENTITIES, LAWS, identity_residual, lead_quality, mends, verify
 from ecgseg.layout import LEADS
 from ecgseg.recording import Recording
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ecgseg.digitize.sources import Loader, pictures
+from ecgseg.digitize.files.sources import Loader, pictures
 from ecgseg.errors import EcgsegError
 from ecgseg.output.files import OutputError, place
 from ecgseg.output.formats import check_formats, output_paths, write_formats

@@ -8,19 +8,19 @@ from time import perf_counter
 
 import numpy as np
 
-from ecgseg.digitize.assemble import assemble, verify_layout
-from ecgseg.digitize.bent import flatten_bent
-from ecgseg.digitize.calibration import Calibration, calibrate
-from ecgseg.digitize.field import see_field
-from ecgseg.digitize.find import PageMaps, look
-from ecgseg.digitize.findings import Findings
-from ecgseg.digitize.flatten import flat_page
-from ecgseg.digitize.grid import FlatPage, flatten, grid_from_scale
-from ecgseg.digitize.locate import Located, locate
+from ecgseg.digitize.assemble.assemble import assemble, verify_layout
+from ecgseg.digitize.assemble.verify import lead_quality, verify
+from ecgseg.digitize.calibrate.calibration import Calibration, calibrate
+from ecgseg.digitize.calibrate.scale import scale_without_grid
+from ecgseg.digitize.files.read import Picture, read_picture
+from ecgseg.digitize.flat.bent import flatten_bent
+from ecgseg.digitize.flat.field import see_field
+from ecgseg.digitize.flat.flatten import flat_page
+from ecgseg.digitize.flat.grid import FlatPage, flatten, grid_from_scale
+from ecgseg.digitize.locate.find import PageMaps, look
+from ecgseg.digitize.locate.findings import Findings
+from ecgseg.digitize.locate.locate import Located, locate
 from ecgseg.digitize.options import OptionError, Options, load_options
-from ecgseg.digitize.read import Picture, read_picture
-from ecgseg.digitize.scale import scale_without_grid
-from ecgseg.digitize.verify import lead_quality, verify
 from ecgseg.errors import GridError, LayoutError
 from ecgseg.recording import Recording
 
@@ -250,7 +250,7 @@ class Digitizer:
             from ecgseg.classic import classic_digitize
 
             return classic_digitize(flat.image, located.strips, FLAT_PX_PER_MM, speed)
-        from ecgseg.digitize.trace import trace_strips
+        from ecgseg.digitize.trace.trace import trace_strips
 
         return trace_strips(self.nets.strip, flat.image, located.strips)
 

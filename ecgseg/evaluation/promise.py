@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from ecgseg.digitize.confidence import to_quality
+from ecgseg.digitize.trace.confidence import to_quality
 from ecgseg.evaluation.results import READ
 from ecgseg.evaluation.tables import markdown
 

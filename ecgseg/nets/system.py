@@ -8,7 +8,7 @@ import lightning
 import numpy as np
 import torch
 
-from ecgseg.digitize.decode import line_position
+from ecgseg.digitize.trace.decode import line_position
 from ecgseg.nets.losses import line_loss, mask_loss
 from ecgseg.nets.stripnet import StripNet
 

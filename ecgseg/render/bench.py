@@ -85,9 +85,9 @@ def round_trip_db(page: Page, px_per_mm: float = 8.0) -> float:
     """
     import torch
 
-    from ecgseg.digitize.assemble import assemble
-    from ecgseg.digitize.decode import line_position
-    from ecgseg.digitize.locate import LocatedStrip
+    from ecgseg.digitize.assemble.assemble import assemble
+    from ecgseg.digitize.locate.locate import LocatedStrip
+    from ecgseg.digitize.trace.decode import line_position
     from ecgseg.metrics import score_page
     from ecgseg.testpages import printed_leads
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ecgseg.digitize.findings import Box, Findings, LeadName, Point, Stretch
+from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Point, Stretch
 from ecgseg.render.draw.text import text_box
 from ecgseg.render.printed.primitives import Scene
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ecgseg.digitize.findings import Box, Findings
+from ecgseg.digitize.locate.findings import Box, Findings
 from ecgseg.layout import LEADS
 from ecgseg.render.crops import Residual, draw_residual
 from ecgseg.render.draw.raster import traces_coverage

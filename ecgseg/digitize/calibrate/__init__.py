@@ -1,0 +1,1 @@
+"""Paper speed, gain and scale: from texts, pulses and the file."""

@@ -1,0 +1,301 @@
+"""Findings → Calibration: the speed and gain of a page from its calibration pulses and its printed text.
+
+What decides, in this order: a value that the user gives; text and pulse that agree; the text; the pulse; the usual
+25 mm/s and 10 mm/mV, with a warning. Where text and pulses contradict each other, nothing is averaged: pulses that
+are well seen are believed before the text, because a pulse went through the same pen and the same picture as the
+traces (what is 1 mV high in it is 1 mV high in them, even where the page's scale is wrong), while a text may be misread
+or be printed without regard to what was drawn. The contradiction is a warning and costs confidence.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ecgseg.digitize.calibrate.caption import CHEST, GAINS, LIMB, Printed, parse_calibration
+from ecgseg.digitize.calibrate.ocr import TextLibraryError, read_lines
+from ecgseg.digitize.calibrate.pulse import PulseSize, measure_pulse
+from ecgseg.digitize.locate.findings import Box, Findings
+from ecgseg.layout import LIMB_LEADS
+
+USUAL_SPEED, USUAL_GAIN = 25.0, 10.0  # mm/s, mm/mV: what most of the world's pages are printed with
+SNAP = 0.10  # a pulse this near to a usual gain (relative) shows it: paper shrinks and scales err by less
+WELL_READ = 0.75  # score from which a text is believed: misread ones score less on worn pages
+SEEN = 0.5  # score from which a pulse is counted at all; other ink that looks like one reached 0.67
+WELL_SEEN = 0.75  # score of a pulse, alone, that is believed before a text that says otherwise
+OF_BEST = 0.7  # a pulse seen worse than this share of the best one may be something else
+FEW = 1 / 3  # of the pulses may be odd without casting doubt on the others
+PULSE_S = 0.2  # s: how long most machines hold the pulse; others draw it 5 mm wide at any speed
+BESIDE_MM = 8.0  # how far a gain printed beside a lead's name may stand from it
+GROUPS = (LIMB, CHEST)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The speed (mm/s) and gain (mm/mV) that a page is printed with, and how they were found.
+
+    `gains` holds the gains of the groups "limb" and "precordial" where they differ, and is empty otherwise; `gain` is
+    then that of the limb leads. `how` says for "speed" and "gain" which of given, text and pulse, text, pulse and
+    default it was, and lists the texts and pulses; confidences 0..1.
+    """
+
+    speed: float
+    gain: float
+    gains: dict[str, float] = field(default_factory=dict)
+    how: dict = field(default_factory=dict)
+    speed_confidence: float = 1.0
+    gain_confidence: float = 1.0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def confidence(self) -> float:
+        return min(self.speed_confidence, self.gain_confidence)
+
+    def gain_of(self, lead: str) -> float:
+        """Return the gain in mm/mV of a lead; that of the page where its group has none of its own."""
+        return self.gains.get(group_of(lead), self.gain)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A value, how it was found, its confidence 0..1 and the warnings that belong to it."""
+
+    value: object
+    how: str
+    confidence: float
+    warnings: tuple[str, ...] = ()
+
+
+def group_of(lead: str) -> str:
+    """Return the group that a lead shares its gain with, limb or precordial."""
+    return LIMB if lead in LIMB_LEADS else CHEST
+
+
+def calibrate(
+    findings: Findings, image: np.ndarray, px_per_mm: float, speed: float | None = None, gain: float | None = None
+) -> Calibration:
+    """Return a page's speed and gain; `speed` (mm/s) and `gain` (mm/mV) are the user's, None to find them.
+
+    findings are those of the flat page `image` (H, W, 3) uint8 at `px_per_mm`, and in its pixels. Without the library
+    that reads text, calibration goes by the pulses alone and says so.
+    """
+    warnings: list[str] = []
+    lines: list[tuple[str, float]] = []
+    if speed is None or gain is None:
+        try:
+            lines = read_lines(image, findings.texts)
+        except TextLibraryError as error:
+            warnings.append(str(error))
+    texts = [parse_calibration(text) if score >= WELL_READ else Printed() for text, score in lines]
+    unread = [piece for text in texts for piece in text.unread]
+    if unread:
+        warnings.append(f"the page's text on its calibration was not understood: {', '.join(map(repr, unread))}")
+    pulses = [p for box in findings.pulses if (p := measure_pulse(image, box, px_per_mm)) and p.score >= SEEN]
+    found_speed = _speed(texts, pulses) if speed is None else _Found(speed, "given", 1.0)
+    found_gain = _Found({None: gain}, "given", 1.0)
+    if gain is None:
+        printed = _printed_gains(texts, findings, px_per_mm)
+        found_gain = _gain(printed, _pulse_gains(pulses, findings), pulses)
+    gains = found_gain.value
+    apart = set(gains) == set(GROUPS)
+    how = {
+        "speed": found_speed.how,
+        "gain": found_gain.how,
+        "texts": [{"text": text, "score": round(score, 3)} for text, score in lines],
+        "pulses": [
+            {
+                "heights_mm": [round(h, 2) for h in p.heights],
+                "width_mm": round(p.width_mm, 2),
+                "score": round(p.score, 2),
+            }
+            for p in pulses
+        ],
+    }
+    return Calibration(
+        speed=found_speed.value,
+        gain=gains[LIMB] if apart else gains[None],
+        gains=dict(gains) if apart else {},
+        how=how,
+        speed_confidence=found_speed.confidence,
+        gain_confidence=found_gain.confidence,
+        warnings=(*warnings, *found_speed.warnings, *found_gain.warnings),
+    )
+
+
+def _speed(texts: Sequence[Printed], pulses: Sequence[PulseSize]) -> _Found:
+    """Return the speed that the texts state, supported or doubted by the pulses' width, or the usual one."""
+    stated = sorted({t.speed for t in texts if t.speed is not None})
+    width = float(np.median([p.width_mm for p in pulses])) if pulses else None
+    seen = "" if width is None else f"; the pulses are {width:.1f} mm wide, {PULSE_S:g} s at {width / PULSE_S:.3g} mm/s"
+    if len(stated) == 1:
+        supported = width is not None and abs(width / (PULSE_S * stated[0]) - 1) < SNAP
+        return _Found(stated[0], "text and pulse" if supported else "text", 0.98 if supported else 0.95)
+    usual = width is None or abs(width / (PULSE_S * USUAL_SPEED) - 1) < SNAP
+    if stated:
+        # The pulse's width is no proof, but it may tell which of two texts is about this page.
+        fits = [s for s in stated if width is not None and abs(width / (PULSE_S * s) - 1) < SNAP]
+        said = " and ".join(f"{s:g} mm/s" for s in stated)
+        value = fits[0] if len(fits) == 1 else USUAL_SPEED
+        warning = f"the page states {said}; {value:g} mm/s was taken{seen}; give the right one with digitize.speed=…"
+        return _Found(value, "text and pulse" if len(fits) == 1 else "default", 0.3, (warning,))
+    warning = f"no speed was read on the page: {USUAL_SPEED:g} mm/s was taken{seen}; if not, give digitize.speed=…"
+    return _Found(USUAL_SPEED, "default", 0.6 if usual else 0.2, (warning,))
+
+
+def _gain(printed: dict[str | None, set[float]], shown: dict[str | None, float], pulses: Sequence[PulseSize]) -> _Found:
+    """Return the gain of all leads (under None), or those of both groups, from what is printed and what pulses show."""
+    stated, contradicts = _settled(printed)
+    heights = ", ".join(f"{h:.1f}" for p in pulses for h in p.heights)
+    odd = ()
+    if pulses and not shown:
+        odd = (
+            f"the pulses ({heights} mm) have no usual height ({', '.join(f'{g:g}' for g in GAINS)} mm) or differ: they "
+            "were not used; if the page is not to scale, give digitize.px_per_mm=…",
+        )
+    if contradicts:
+        said = ", ".join(sorted({f"{g:g} mm/mV" for values in printed.values() for g in values}))
+        odd += (f"the page states different gains: {said}",)
+    confidence = 0.4 if odd else 0.95
+    if stated and shown:
+        if _agree(stated, shown):
+            return _Found(_complete({**shown, **stated}), "text and pulse", 0.98 if not odd else 0.8, odd)
+        return _contradiction(stated, shown, pulses, odd)
+    if stated:
+        whole = None in stated or len(stated) == len(GROUPS)
+        if not whole:
+            group, value = next(iter(stated.items()))
+            odd += (f"the page states the gain of the {group} leads only: {value:g} mm/mV was taken for all",)
+        return _Found(_complete(stated), "text", confidence if whole else min(confidence, 0.3), odd)
+    if shown:
+        well = len(pulses) > 1 or pulses[0].score >= WELL_SEEN
+        return _Found(_complete(shown), "pulse", min(confidence, 0.9 if well else 0.7), odd)
+    warning = f"no gain was read on the page: {USUAL_GAIN:g} mm/mV was taken; if not, give digitize.gain=…"
+    return _Found({None: USUAL_GAIN}, "default", 0.1 if odd else 0.4, (*odd, warning))
+
+
+def _contradiction(stated: dict, shown: dict, pulses: Sequence[PulseSize], odd: tuple[str, ...]) -> _Found:
+    """Return what is believed where text and pulses contradict each other: pulses that are well seen."""
+    believe_pulse = len(pulses) > 1 or pulses[0].score >= WELL_SEEN
+    value, how = (shown, "pulse") if believe_pulse else (stated, "text")
+    warning = (
+        f"the page states {_words(stated)}, but its pulses show {_words(shown)}: the {how} was believed; check it, "
+        "and give digitize.gain=… if it is wrong"
+    )
+    return _Found(_complete(value), how, 0.3, (*odd, warning))
+
+
+def _words(gains: dict) -> str:
+    return ", ".join(f"{g:g} mm/mV" + (f" ({group})" if group else "") for group, g in gains.items())
+
+
+def _settled(printed: dict[str | None, set[float]]) -> tuple[dict[str | None, float], bool]:
+    """Return the gains on which all texts agree, and whether some contradict each other."""
+    if any(len(values) > 1 for values in printed.values()):
+        return {}, True
+    settled = {group: next(iter(values)) for group, values in printed.items()}
+    groups = {group: gain for group, gain in settled.items() if group is not None}
+    if None in settled and groups:
+        # "10 mm/mV" beside "Limb: 10 mm/mV" says the same; beside "Chest: 5 mm/mV" it is that of the limb leads.
+        if settled[None] not in groups.values() and len(groups) == len(GROUPS):
+            return {}, True
+        missing = next((g for g in GROUPS if g not in groups), None)
+        return ({**groups, missing: settled[None]} if missing else groups), False
+    return settled, False
+
+
+def _agree(stated: dict, shown: dict) -> bool:
+    """Return whether pulses show what is stated; pulses that no group could be given may show either group's gain."""
+    if None in stated:
+        return all(value == stated[None] for value in shown.values())
+    if None in shown:
+        return shown[None] in stated.values()
+    return all(stated.get(group, value) == value for group, value in shown.items())
+
+
+def _complete(gains: dict[str | None, float]) -> dict[str | None, float]:
+    """Return gains as those of both groups where both are known and differ, otherwise as one for all."""
+    if set(GROUPS) <= gains.keys() and gains[LIMB] != gains[CHEST]:
+        return {group: gains[group] for group in GROUPS}
+    return {None: next(gains[group] for group in (None, *GROUPS) if group in gains)}
+
+
+def _printed_gains(texts: Sequence[Printed], findings: Findings, px_per_mm: float) -> dict[str | None, set[float]]:
+    """Return the gains that the texts state per group of leads, None for all; a note beside a name is its group's."""
+    stated: dict[str | None, set[float]] = {}
+    for text, box in zip(texts, findings.texts, strict=False):  # no texts were read without the library
+        for group, gain in text.gains.items():
+            stated.setdefault(group, set()).add(gain)
+        if text.gain is not None:
+            stated.setdefault(_noted(box, findings, px_per_mm), set()).add(text.gain)
+    notes = {group: stated[group] for group in GROUPS if group in stated}
+    if None not in stated and len(notes) == 2 and notes[LIMB] == notes[CHEST]:
+        return {None: notes[LIMB]}
+    return stated
+
+
+def _noted(box: Box, findings: Findings, px_per_mm: float) -> str | None:
+    """Return the group of the lead whose name stands just left of a text on its line, None where none does."""
+    for name in findings.names:
+        apart = box.x0 - name.x1
+        if -px_per_mm < apart < BESIDE_MM * px_per_mm and abs(name.y - box.y) < (name.y1 - name.y0) / 2 + px_per_mm:
+            return group_of(name.lead)
+    return None
+
+
+def _pulse_gains(pulses: Sequence[PulseSize], findings: Findings) -> dict[str | None, float]:
+    """Return the gain that the pulses show: for all leads under None, or per group; empty where they show none.
+
+    A stair shows the limb leads' gain first. Pulses of different rows may show the gain of their rows' leads.
+    """
+    pulses = reliable(pulses)
+    shown = [tuple(snap(h) for h in p.heights) for p in pulses]
+    if not shown or any(gain is None for gains in shown for gain in gains):
+        return {}
+    stairs = {gains for gains in shown if len(gains) == 2}
+    single = {gains[0] for gains in shown if len(gains) == 1}
+    if len(stairs) == 1:
+        limb, chest = next(iter(stairs))
+        return {LIMB: limb, CHEST: chest} if single <= {limb, chest} else {}
+    if stairs:
+        return {}
+    if len(single) == 1:
+        return {None: single.pop()}
+    groups: dict[str, set[float]] = {}
+    for gains, leads in zip(shown, _rows_of(pulses, findings), strict=True):
+        for group in {group_of(lead) for lead in leads}:
+            groups.setdefault(group, set()).add(gains[0])
+    if set(groups) == set(GROUPS) and all(len(values) == 1 for values in groups.values()):
+        return {group: values.pop() for group, values in groups.items()}
+    return {}
+
+
+def reliable(pulses: Sequence[PulseSize]) -> list[PulseSize]:
+    """Return the pulses without those that are seen much worse than the best, and without a few odd ones.
+
+    A few: less than a third, whose heights are no usual gain, or which stand alone among pulses of one height.
+    """
+    best = max((p.score for p in pulses), default=0.0)
+    kept = [p for p in pulses if p.score >= OF_BEST * best]
+    shown = [tuple(snap(h) for h in p.heights) for p in kept]
+    usual = Counter(gains for gains in shown if None not in gains)
+    often = {gains for gains, count in usual.items() if count > FEW * len(kept)} or set(usual)
+    left_out = sum(gains not in often for gains in shown)
+    if left_out >= FEW * len(kept):
+        return kept
+    return [p for p, gains in zip(kept, shown, strict=True) if gains in often]
+
+
+def _rows_of(pulses: Sequence[PulseSize], findings: Findings) -> list[set[str]]:
+    """Return per pulse the leads named in its row: names stand nearer to their own row than to the next."""
+    leads: list[set[str]] = [set() for _ in pulses]
+    feet = np.array([p.foot for p in pulses])
+    for name in findings.names:
+        leads[int(np.argmin(np.abs(feet - name.y)))].add(name.lead)
+    return leads
+
+
+def snap(height_mm: float) -> float | None:
+    """Return the usual gain (mm/mV) that a pulse of this height shows, None where none is near."""
+    gain = min(GAINS, key=lambda g: abs(np.log(max(height_mm, 1e-6) / g)))
+    return gain if abs(height_mm / gain - 1) <= SNAP else None

@@ -1,0 +1,84 @@
+"""Printed text → letters: crops of a flat page read by a recognition network, on the CPU and without a network.
+
+The library (RapidOCR over ONNX Runtime; Apache-2.0 and MIT) is optional, `pip install ecgseg[text]`, and is imported
+when the first crop is read. Its recognition model (PP-OCRv6 small, 21 MB) lies in its wheel; its path is given, so
+that nothing is ever fetched.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ecgseg.digitize.locate.findings import Box
+from ecgseg.errors import EcgsegError
+
+MODEL = "PP-OCRv6_rec_small.onnx"
+BESIDE = 0.5  # of a text's height that is read on its left and right: boxes are off by up to 1 mm
+ABOVE = 0.22  # of its height above and below: more would show the network a second line
+LEAST_PX = 6  # a text of 0.75 mm; a lower one cannot be read
+
+
+class TextLibraryError(EcgsegError):
+    """The library that reads printed text is missing or not whole."""
+
+
+def read_lines(image: np.ndarray, boxes: Sequence[Box]) -> list[tuple[str, float]]:
+    """Return per box what is printed in it and how sure the reader is, 0..1; ("", 0.0) where nothing can be read.
+
+    image (H, W, 3) uint8 RGB; boxes in its pixels, around one line of upright text each. About 0.03 s of CPU a line,
+    and 1 s once for loading. Raises TextLibraryError, saying what to install, where the library is missing.
+    """
+    if not boxes:
+        return []
+    reader = _reader()
+    return [_read(reader, crop(image, box)) for box in boxes]
+
+
+def crop(image: np.ndarray, box: Box) -> np.ndarray:
+    """Return the part of an image (H, W, 3) that shows a line of text, with some paper around; may be empty."""
+    high = box.y1 - box.y0
+    h, w = image.shape[:2]
+    x0, x1 = max(0, round(box.x0 - BESIDE * high)), min(w, round(box.x1 + BESIDE * high) + 1)
+    y0, y1 = max(0, round(box.y0 - ABOVE * high)), min(h, round(box.y1 + ABOVE * high) + 1)
+    return image[y0 : max(y0, y1), x0 : max(x0, x1)]
+
+
+def _read(reader, part: np.ndarray) -> tuple[str, float]:
+    if min(part.shape[:2]) < LEAST_PX:
+        return "", 0.0
+    # The library takes arrays as OpenCV has them, BGR.
+    found = reader(np.ascontiguousarray(part[..., ::-1]), use_det=False, use_cls=False, use_rec=True)
+    if not found.txts:
+        return "", 0.0
+    return found.txts[0].strip(), float(found.scores[0])
+
+
+@lru_cache(maxsize=1)
+def _reader():
+    """Return the recogniser, loaded once; raises TextLibraryError where it is missing."""
+    try:
+        import onnxruntime  # noqa: F401  RapidOCR asks for it only when it is used
+        import rapidocr
+    except ImportError as error:
+        raise TextLibraryError(
+            f"printed text cannot be read: {error}; install the reader with pip install rapidocr onnxruntime"
+        ) from error
+    model = Path(rapidocr.__file__).parent / "models" / MODEL
+    if not model.is_file():
+        raise TextLibraryError(
+            f"printed text cannot be read: rapidocr has no {MODEL} among its models; expected rapidocr 3.10, "
+            "install it with pip install 'rapidocr>=3.10,<4'"
+        )
+    return rapidocr.RapidOCR(
+        params={
+            "Global.use_det": False,
+            "Global.use_cls": False,
+            "Global.log_level": "critical",
+            "Rec.model_path": str(model),
+            # A line is too little work to share, and idle threads that spin cost more than they bring.
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+    )

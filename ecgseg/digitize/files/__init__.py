@@ -1,0 +1,1 @@
+"""Files → pictures: what may be read, and how."""

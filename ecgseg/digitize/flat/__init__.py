@@ -1,0 +1,1 @@
+"""Picture → flat page: the grid measured, the paper flattened."""

@@ -1,0 +1,189 @@
+"""Picture → flat page, whatever lies between: a flat scan by one plane, all else by the field of its grid."""
+
+import cv2
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from torch import nn
+
+from ecgseg.digitize.flat import lattice
+from ecgseg.digitize.flat.bent import nearest_affine, place_lattice, resampled
+from ecgseg.digitize.flat.field import Field, first_map, see_field
+from ecgseg.digitize.flat.grid import MAX_FLAT_PIXELS, FlatPage, Grid, flatten, grid_from_scale, measure_grid
+from ecgseg.digitize.flat.phases import CELL_MM, NODE_MM, PhaseMap, Raster, refine
+from ecgseg.digitize.flat.refine import flatten_nearly_flat
+from ecgseg.errors import GridError
+
+FLAT_PX_PER_MM = 8.0
+FLAT_ENOUGH_MM = 0.06  # rms of a flat-bed scan's lines about one plane; more is bent paper or a tilted camera
+ROUGHLY_FLAT_MM = 1.0  # median distance of a first map from a plane: tilted and bent pages have more
+SAME_SCALE, SAME_TURN_DEG = 0.1, 4.0  # between what is measured on a plane and what the network sees
+MARGIN_MM = 6.0  # of the flat page about what looks like paper
+PLAIN_PRESENCE = 0.85  # of a map's lines: with less, some of the pages tried were off by a line in places
+BEYOND_MM = 100.0  # of it beyond the grid
+MOST_MM = 900.0  # of a page's side: more is a map that ran away
+
+
+def flat_page(
+    pixels: np.ndarray, px_per_mm: float | None, grid_net: nn.Module | None = None, device: str = "cpu"
+) -> FlatPage:
+    """Return the flat page of a picture (H, W, 3) uint8, by the scale given or by its grid.
+
+    A flat scan's grid is measured as one plane. Where the GridNet sees another grid than that, or a page that does not
+    lie in one plane, its field is refined by the phase of the lines. Without a network only flat scans are read.
+    Raises GridError, saying what was found.
+    """
+    if px_per_mm is not None:
+        return flatten(pixels, grid_from_scale(pixels, px_per_mm), FLAT_PX_PER_MM)
+    field = None if grid_net is None else see_field(pixels, grid_net, device)
+    if field is None or lies_flat(field):
+        try:
+            grid = measure_grid(pixels)
+        except GridError:
+            if field is None:
+                raise
+        else:
+            if field is None or (grid.residual_mm <= FLAT_ENOUGH_MM and agrees(grid, field)):
+                return flatten_nearly_flat(pixels, grid, FLAT_PX_PER_MM)
+    return flatten_field(pixels, field, FLAT_PX_PER_MM)
+
+
+def lies_flat(field: Field) -> bool:
+    """Return whether a field may be that of a flat scan, as far as a rough map of it can tell."""
+    seen = field.grid > 0.5
+    at = np.stack([*np.meshgrid(field.x, field.y), np.ones(seen.shape)], axis=-1)[seen]
+    off = [mm[seen] - at @ np.linalg.lstsq(at, mm[seen], rcond=None)[0] for mm in first_map(field)]
+    return float(np.median(np.abs(off))) < ROUGHLY_FLAT_MM
+
+
+def agrees(grid: Grid, field: Field) -> bool:
+    """Return whether a measured grid is the one that the network sees."""
+    mean = np.einsum("ij,ijkl->kl", field.weight, field.gradient) / field.weight.sum()
+    measured = cv2.invertAffineTransform(grid.matrix)[:, :2] / 5.0
+    scale = abs(np.log(abs(np.linalg.det(mean) / np.linalg.det(measured)))) / 2
+    turn = [np.degrees(np.arctan2(m[0, 1], m[0, 0])) for m in (mean, measured)]
+    return scale < SAME_SCALE and abs((turn[0] - turn[1] + 45) % 90 - 45) < SAME_TURN_DEG
+
+
+def flatten_field(image: np.ndarray, field: Field, px_per_mm: float = FLAT_PX_PER_MM) -> FlatPage:
+    """Refine a field's map of a picture (H, W, 3) uint8 and resample its page once; raises GridError."""
+    found = measure_map(image, field)
+    low, high = _extent(found, field)
+    size = np.maximum(1, np.rint((high - low) * px_per_mm)).astype(int)
+    if (high - low).max() > MOST_MM or size.prod() > MAX_FLAT_PIXELS:
+        raise GridError(f"no grid found: flattened, the page would be {high[0] - low[0]:.0f}×{high[1] - low[1]:.0f} mm")
+
+    def from_flat(px: np.ndarray) -> np.ndarray:
+        return to_picture(found, low + (px + 0.5) / px_per_mm)
+
+    places = place_lattice(from_flat, size)
+    warnings = _doubts(found)
+    matrix = nearest_affine(places, low, px_per_mm)
+    sx, sy = np.hypot(*matrix[:, 0]), np.hypot(*matrix[:, 1])
+    angle = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
+    across = float(np.degrees(np.arctan2(-matrix[0, 1], matrix[1, 1])))
+    grid = Grid(
+        float(sx),
+        float(sy),
+        angle,
+        matrix,
+        confidence=found.presence * (1.0 if {1.0, 5.0} <= set(found.seen) else 0.6),
+        source="followed",
+        skew_deg=across - angle,
+        residual_mm=found.residual,
+        warnings=warnings,
+    )
+    flat = resampled(image, places, size)
+    return FlatPage(flat, px_per_mm, nearest_affine(places, np.full(2, -0.5), 1.0), grid, {}, places)
+
+
+def _doubts(found: PhaseMap) -> tuple[str, ...]:
+    """Return what a reader should know about a map: lines of one spacing only, or few in step."""
+    doubts = []
+    if not {1.0, 5.0} <= set(found.seen):
+        spacing = 1 if 1.0 in found.seen else 5
+        doubts.append(
+            f"only one spacing of grid lines was seen; it was taken as {spacing} mm; "
+            "if that is wrong, give the scale of a flat page with digitize.px_per_mm=…"
+        )
+    if found.presence < PLAIN_PRESENCE:
+        doubts.append(
+            f"the grid is hard to see (its lines are in step by {found.presence:.2f}, usual is more than "
+            f"{PLAIN_PRESENCE:g}): parts of the page may be off by a line of the grid, 1 mm"
+        )
+    return tuple(doubts)
+
+
+def measure_map(image: np.ndarray, field: Field) -> PhaseMap:
+    """Return the map picture → mm of a page whose field is known."""
+    dark, pixel = lattice.gridness(image, _paper_picture(field, image.shape[:2]))
+    ppm = field.period / 5.0 / float(np.sqrt(pixel.prod()))
+    cell = max(1, round(CELL_MM * ppm))
+    raster = Raster(dark, cell, max(1, round(NODE_MM * ppm / cell)))
+    x, y = ((at + 0.5) * p - 0.5 for at, p in zip((raster.x, raster.y), pixel, strict=True))
+    mm = np.stack([_at_nodes(field, m, x, y) for m in first_map(field)])
+    grid = np.clip(_at_nodes(field, field.grid, x, y, order=1), 0, 1)
+    return refine(raster, mm, grid, pixel, ppm)
+
+
+def _paper_picture(field: Field, shape: tuple[int, int]) -> np.ndarray:
+    """Return where a picture shows paper, 0..1 at a sixteenth of its size, doubtful places counted in."""
+    y, x = ((np.arange(max(2, n // 16)) + 0.5) * n / max(2, n // 16) - 0.5 for n in shape)
+    return np.clip(2 * _at_nodes(field, field.paper, x, y, order=1), 0, 1)
+
+
+def _at_nodes(field: Field, values: np.ndarray, x: np.ndarray, y: np.ndarray, order: int = 3) -> np.ndarray:
+    """Return values (h, w) of a field's cells at x (nx,), y (ny,) px; beyond the cells they go on straight."""
+    mode = {"mode": "edge"} if order == 1 else {"mode": "reflect", "reflect_type": "odd"}
+    padded = np.pad(values, 2, **mode)
+    axes = []
+    for at, cells in ((y, field.y), (x, field.x)):
+        axes.append((at - cells[0]) / (cells[1] - cells[0]) + 2)
+    return ndimage.map_coordinates(padded, np.meshgrid(*axes, indexing="ij"), order=order, mode="nearest")
+
+
+def _extent(found: PhaseMap, field: Field) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the largest mm (2,) of the flat page: the paper that the grid is on, and a margin."""
+    x, y = ((at + 0.5) * p - 0.5 for at, p in zip((found.x, found.y), found.pixel, strict=True))
+    labels, _ = ndimage.label(_at_nodes(field, field.paper, x, y, order=1) > 0.5)
+    with_grid = labels[(labels > 0) & (found.grid > 0.5)]
+    if not with_grid.size:
+        raise GridError("no grid found: no paper is to be seen; give the scale with digitize.px_per_mm=…")
+    page = np.bincount(with_grid).argmax()
+    # Far from the lines the map is a guess, and a table taken for paper must not make the page endless.
+    grid = found.mm[:, found.grid > 0.5]
+    paper = found.mm[:, labels == page]
+    low = np.maximum(paper.min(axis=1), grid.min(axis=1) - BEYOND_MM)
+    high = np.minimum(paper.max(axis=1), grid.max(axis=1) + BEYOND_MM)
+    return np.floor(low - MARGIN_MM), np.ceil(high + MARGIN_MM)
+
+
+def to_picture(found: PhaseMap, mm: np.ndarray, rounds: int = 8) -> np.ndarray:
+    """Map points (n, 2) in mm on the paper to px of the picture by Newton's method, from the nearest node's place.
+
+    Beyond the nodes the map goes on straight.
+    """
+    step = np.array([found.x[1] - found.x[0], found.y[1] - found.y[0]])
+    first = np.array([found.x[0], found.y[0]])
+    splines = [ndimage.spline_filter(m, mode="nearest") for m in found.mm]
+    slopes = [np.gradient(m) for m in found.mm]
+    last = np.array(found.grid.shape[::-1]) - 1.0
+
+    def at(node: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        inside = np.clip(node, 0, last)
+        places = inside[:, ::-1].T
+        value = [ndimage.map_coordinates(s, places, order=3, mode="nearest", prefilter=False) for s in splines]
+        slope = [[ndimage.map_coordinates(g, places, order=1) for g in pair[::-1]] for pair in slopes]
+        slope = np.moveaxis(np.array(slope), -1, 0)
+        return np.stack(value, axis=1) + np.einsum("nij,nj->ni", slope, node - inside), slope
+
+    known = np.argwhere(found.grid > 0.3)
+    nearest = cKDTree(found.mm[:, known[:, 0], known[:, 1]].T).query(mm)[1]
+    node = known[nearest][:, ::-1].astype(float)
+    for _ in range(rounds):
+        value, slope = at(node)
+        move = np.linalg.solve(slope, (mm - value)[..., None])[..., 0]
+        node = node + move
+        if np.abs(move).max() < 1e-4:
+            break
+    return (first + node * step + 0.5) * found.pixel - 0.5

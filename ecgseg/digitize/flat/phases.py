@@ -1,0 +1,259 @@
+"""A first map of a picture made exact: the phase of the grid's lines over the page, all windows at once.
+
+The picture's darkness is multiplied by the wave that the map says the lines are, and averaged in windows: what phase is
+left is the map's error. It is unwrapped as one surface that the steps between neighbouring windows make, so that no
+window hangs on a single path, and added to the map; first for the 5 mm lines, then for those of 1 mm.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ecgseg.digitize.flat.surface import Steps, through_steps, through_values
+from ecgseg.errors import GridError
+
+NODE_MM = 2.0  # between the places at which the map is known
+CELL_MM = 0.6  # within these the wave is averaged plainly
+FINEST = 0.45  # cycles per working px: finer lines are lost between the pixels
+FAINT = 0.06  # share of a window's contrast in step with the lines at which it has half its say
+STIFF_MM = 14.0  # a surface that bends only over so much cannot follow what is not there
+UNWRAP_MM = 4.0  # over which the surface bends that counts the lines
+HOLD_MM = 25.0  # over which a map that is nearly right holds the count of lines
+BLOCK = 3  # nodes
+MAX_JUMP = 0.3  # cycles between a window's phase and the surface: beyond, its line's number is a guess
+SCATTER = 0.02  # cycles: a window's phase is good to that
+STRETCH = 0.2  # of the size of paper beside what a smooth sheet would have there: more is a line left out
+MOST_TORN = 0.02
+CERTAIN = 0.9  # presence of lines all of which were counted rightly
+STANDS_OUT = 1.3  # of the fifth harmonic over the fourth, where there are 1 mm lines
+MOST_COUNTS = 5  # of the lines, each on the better map that the last has made
+GAIN = 0.02  # of presence that makes another worthwhile
+MIN_PRESENCE = 0.5  # mean cosine of the phase errors against a stiff surface; without lines it stays below 0.35
+
+
+@dataclass(frozen=True)
+class PhaseMap:
+    """The map from a picture to mm on its paper, known at nodes `x` (nx,), `y` (ny,) in working px.
+
+    mm (2, ny, nx); grid (ny, nx) 0..1, where lines were looked for; pixel (2,), picture px per working px; residual:
+    rms in mm of windows about the map; presence: mean cosine of their phase, the lesser family's; seen: periods in mm
+    of lines that were in step.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    mm: np.ndarray
+    grid: np.ndarray
+    pixel: np.ndarray
+    residual: float
+    presence: float
+    seen: tuple[float, ...]
+
+
+class Raster:
+    """The darkness of a page, cut into `sub` × `sub` cells of `cell` px per node."""
+
+    def __init__(self, dark: np.ndarray, cell: int, sub: int):
+        self.cell, self.sub = cell, sub
+        node = cell * sub
+        self.shape = tuple(-(-n // (node * BLOCK)) * BLOCK for n in dark.shape)
+        below, right = (n * node - m for n, m in zip(self.shape, dark.shape, strict=True))
+        self.dark = cv2.copyMakeBorder(dark, 0, below, 0, right, cv2.BORDER_CONSTANT, value=0)
+        self.y, self.x = ((np.arange(n) + 0.5) * node - 0.5 for n in self.shape)
+        self.power = self._cells(self.dark**2)
+
+    def _cells(self, full: np.ndarray) -> np.ndarray:
+        size = (self.shape[1] * self.sub, self.shape[0] * self.sub)
+        return cv2.resize(full, size, interpolation=cv2.INTER_AREA)
+
+    def in_step(self, cycles: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return z (ny, nx), the darkness in step with a wave of `cycles` (ny, nx) at the nodes, in windows of
+        standard deviation `sigma` nodes, and its share of the root mean square there."""
+        whole = np.floor(cycles.min())
+        full = cv2.resize((cycles - whole).astype(np.float32), self.dark.shape[::-1], interpolation=cv2.INTER_CUBIC)
+        full *= np.float32(-2 * np.pi)
+        parts = [self._windowed(self._cells(self.dark * wave(full)), sigma) for wave in (np.cos, np.sin)]
+        level = np.sqrt(np.maximum(self._windowed(self.power, sigma), 1e-6))
+        z = parts[0] + 1j * parts[1]
+        return z.astype(np.complex128), (np.abs(z) / np.maximum(level, 0.3)).astype(np.float64)
+
+    def _windowed(self, cells: np.ndarray, sigma: float) -> np.ndarray:
+        smooth = cv2.GaussianBlur(cells, (0, 0), sigma * self.sub, borderType=cv2.BORDER_CONSTANT)
+        return cv2.resize(smooth, self.shape[::-1], interpolation=cv2.INTER_AREA)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Lines of one period and the standard deviation of the windows (mm); nodes put together (block × block); the
+    length over which a surface through the phases bends (mm), and whether their count may be wrong by whole lines."""
+
+    period: float
+    sigma: float
+    block: int
+    bends: float
+    recount: bool
+
+
+# Wide windows see through ink, narrow ones into creases.
+COARSE = (Stage(5.0, 6.0, BLOCK, 14.0, True), Stage(5.0, 4.0, BLOCK, 8.0, False))
+COUNT = Stage(1.0, 2.4, 1, 6.0, True)
+FINE = Stage(1.0, 1.5, 1, 1.6, False)
+OVERTONES = (Stage(2.5, 3.5, 1, 6.0, False), Stage(5.0 / 3.0, 2.5, 1, 3.0, False))  # of 5 mm lines without finer ones
+HIGHEST = Stage(1.25, 2.5, 1, 4.0, False)  # of them that thick lines may lack
+
+
+@dataclass(frozen=True)
+class _Error:
+    """How far a map is off (ny, nx) in periods; rms of the windows about that, and their presence."""
+
+    surface: np.ndarray
+    rms: float
+    presence: float
+
+
+def refine(raster: Raster, mm: np.ndarray, grid: np.ndarray, pixel: np.ndarray, px_per_mm: float) -> PhaseMap:
+    """Return the exact map from a first one, mm (2, ny, nx) at a raster's nodes; px_per_mm of working px.
+
+    grid (ny, nx) 0..1: where lines are to be seen; elsewhere the map goes on as smoothly as it can.
+    Raises GridError where no lines are in step with the map.
+    """
+    node_mm = raster.cell * raster.sub / px_per_mm
+    mm, seen, last = mm.copy(), [], None
+
+    def run(stage: Stage) -> bool:
+        nonlocal last
+        if stage.period * px_per_mm * FINEST < 1:
+            return False
+        errors = [_error(raster, mm[k] / stage.period, grid, stage, node_mm) for k in (0, 1)]
+        if min(e.presence for e in errors) < MIN_PRESENCE:
+            return False
+        mm[:] += stage.period * np.stack([e.surface for e in errors])
+        if stage.period not in seen:
+            seen.append(stage.period)
+        last = stage.period, errors
+        return True
+
+    coarse = [run(stage) for stage in COARSE]
+
+    def count() -> bool:
+        """Count the lines of 1 mm again and again, each time on the better map, as long as that helps."""
+        before = 0.0
+        for _ in range(MOST_COUNTS):
+            if not run(COUNT):
+                return False
+            presence = min(e.presence for e in last[1])
+            if presence < before + GAIN or presence > CERTAIN:
+                break
+            before = presence
+        return run(FINE)
+
+    fine = _fine_lines(raster, mm, grid, node_mm, px_per_mm) and count()
+    if not fine and not (all(coarse) and all([run(stage) for stage in OVERTONES])):
+        raise GridError(
+            "no grid found: what looks like one has no lines in step over the page; "
+            "give the scale of a flat page with digitize.px_per_mm=…"
+        )
+    if not fine:
+        run(HIGHEST)
+    torn = _torn(mm, grid)
+    if torn > MOST_TORN:
+        raise GridError(
+            f"no grid found: its lines were miscounted, {100 * torn:.0f} % of the page would be torn; "
+            "give the scale of a flat page with digitize.px_per_mm=…"
+        )
+    period, errors = last
+    rms = float(np.hypot(*(e.rms for e in errors))) * period
+    return PhaseMap(raster.x, raster.y, mm, grid, pixel, rms, min(e.presence for e in errors), tuple(seen))
+
+
+def _fine_lines(raster: Raster, mm: np.ndarray, grid: np.ndarray, node_mm: float, px_per_mm: float) -> bool:
+    """Return whether there are 1 mm lines: the fifth harmonic of 5 mm lines alone is no stronger than the fourth."""
+    if px_per_mm * FINEST < 1:
+        return False
+    on = grid > 0.5
+    for k in (0, 1):
+        fifth, fourth = (raster.in_step(mm[k] / p, COUNT.sigma / node_mm)[1][on] for p in (1.0, 1.25))
+        if not fifth.size or np.median(fifth) < STANDS_OUT * np.median(fourth):
+            return False
+    return True
+
+
+def _torn(mm: np.ndarray, grid: np.ndarray) -> float:
+    """Return the share of the page where a map stretches in a way that paper does not: lines were left out there.
+
+    A map's steps are compared with a polynomial through them, which tilted cameras and bent sheets follow.
+    """
+    on = (grid[1:, 1:] > 0.5) & (grid[:-1, :-1] > 0.5)
+    if not on.any():
+        return 1.0
+    steps = np.stack([np.diff(mm, axis=2)[:, 1:], np.diff(mm, axis=1)[:, :, 1:]], axis=-1)  # (2, ny-1, nx-1, 2)
+    y, x = (np.linspace(-1, 1, n) for n in on.shape)
+    basis = np.polynomial.legendre.legvander2d(*(v[on] for v in np.meshgrid(y, x, indexing="ij")), [2, 2])
+    torn = np.zeros(on.sum(), bool)
+    for family in steps:
+        values = family[on]
+        weight = np.ones(len(values))
+        for _ in range(5):
+            root = np.sqrt(weight)[:, None]
+            off = values - basis @ np.linalg.lstsq(basis * root, values * root, rcond=None)[0]
+            far = np.linalg.norm(off, axis=1) / np.median(np.linalg.norm(values, axis=1))
+            weight = 1 / (1 + (far / STRETCH) ** 2)
+        torn |= far > STRETCH
+    return float(torn.mean())
+
+
+def _error(raster: Raster, cycles: np.ndarray, grid: np.ndarray, stage: Stage, node_mm: float) -> _Error:
+    """Measure how far a map (ny, nx) in periods is off: the unwrapped phase of the lines, as a smooth surface."""
+    z, share = raster.in_step(cycles, stage.sigma / node_mm)
+    weight = share**2 / (share**2 + FAINT**2) * grid
+    z, weight, on = (_blocks(v, stage.block) for v in (z, weight, (grid > 0.5).astype(float)))
+    node_mm = node_mm * stage.block
+    angle = np.angle(z) / (2 * np.pi)
+    steps = Steps(
+        _wrapped(np.diff(angle, axis=1)),
+        _wrapped(np.diff(angle, axis=0)),
+        weight[:, 1:] * weight[:, :-1] + 1e-4,
+        weight[1:] * weight[:-1] + 1e-4,
+    )
+    pull = 1e-5 if stage.recount else (node_mm / HOLD_MM) ** 2
+    guess = through_steps(steps, _stiffness(UNWRAP_MM, node_mm), 0.05, pull)
+    guess = guess + np.angle(np.sum(weight**2 * np.exp(2j * np.pi * (angle - guess)))) / (2 * np.pi)
+    phase = angle + np.rint(guess - angle)
+    near = np.abs(phase - guess) < MAX_JUMP
+    if not (weight * near).any():
+        return _Error(np.zeros(cycles.shape), np.inf, 0.0)
+    weight = weight * near
+    surface = through_values(phase, weight, _stiffness(stage.bends, node_mm), SCATTER)
+    rms = float(np.sqrt(np.average((phase - surface) ** 2, weights=weight)))
+    stiff = _stiff(phase, weight, node_mm, BLOCK // stage.block)
+    presence = float(np.average(np.cos(2 * np.pi * (angle - stiff)), weights=on + 1e-9))
+    return _Error(_enlarged(surface, cycles.shape), rms, presence)
+
+
+def _stiff(phase: np.ndarray, weight: np.ndarray, node_mm: float, block: int) -> np.ndarray:
+    """Return the surface through phases that bends over STIFF_MM only, found on blocks of nodes."""
+    total = _blocks(weight, block)
+    mean = _blocks(weight * phase, block) / np.maximum(total, 1e-9)
+    return _enlarged(through_values(mean, total, _stiffness(STIFF_MM, node_mm * block), SCATTER), phase.shape)
+
+
+def _enlarged(surface: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    return surface if surface.shape == shape else cv2.resize(surface, shape[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def _blocks(values: np.ndarray, block: int) -> np.ndarray:
+    """Return the means of blocks of nodes."""
+    if block == 1:
+        return values
+    ny, nx = (n // block for n in values.shape)
+    return values.reshape(ny, block, nx, block).mean(axis=(1, 3))
+
+
+def _stiffness(length_mm: float, node_mm: float) -> float:
+    """Return the weight of bending for which a surface follows its values over about a length."""
+    return (length_mm / node_mm) ** 4 / 4
+
+
+def _wrapped(cycles: np.ndarray) -> np.ndarray:
+    return cycles - np.rint(cycles)

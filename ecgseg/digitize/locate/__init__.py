@@ -1,0 +1,1 @@
+"""Flat page → what stands where: rows, lead names, layout."""

@@ -1,0 +1,74 @@
+"""Rows and names → all ways to understand a page: layouts, speeds, starts, places of names, distances of rows."""
+
+from ecgseg.digitize.locate.fit import Evidence, Fit, Placement, fit_layout, row_heights, start_votes
+from ecgseg.digitize.locate.leadnames import Names, name_offsets
+from ecgseg.digitize.locate.records import with_second
+from ecgseg.digitize.locate.rows import Row, row_pitches, with_missed_rows
+from ecgseg.digitize.locate.unnamed import fit_unnamed, usual_seconds
+from ecgseg.layout import Layout
+
+START_STEP = 20.0  # mm: two starts that differ by less say the same
+SHORTEST, LONGEST = 0.45, 1.6  # the longest row found, in lengths of the layout's rows
+
+
+def all_fits(
+    rows: list[Row],
+    names: Names,
+    size: tuple[float | None, float | None],
+    speeds: tuple[float, ...],
+    tried: list[Layout],
+    unnamed: bool,
+) -> list[Fit]:
+    """Return the fits of each layout, and of a page of no layout, best first, of those that agree the best one.
+
+    rows and names in mm; `size` is the page's width and height in mm where known, `speeds` are in mm/s. Unless it is
+    the only one, a layout much longer or shorter than the rows is left out.
+    """
+    longest = max(r.x1 - r.x0 for r in rows)
+    found: list[Fit] = []
+    for evidence in _evidences(rows, names, size, speeds):
+        places: dict[tuple[int, float], list[Placement]] = {}
+
+        def placements(columns: int, length: float, evidence=evidence, places=places) -> list[Placement]:
+            key = (columns, round(length, 3))
+            if key not in places:
+                starts = start_votes(evidence.rows, columns, length)
+                places[key] = [Placement(evidence, x0, length) for x0 in starts]
+            return places[key]
+
+        found += [
+            with_second(fit)
+            for one in tried
+            if len(tried) == 1 or SHORTEST < longest / (one.seconds * evidence.speed) < LONGEST
+            for place in placements(max(len(one.row(k)) for k in range(one.n_rows)), one.seconds * evidence.speed)
+            for fit in fit_layout(one, place)
+        ]
+        if unnamed:
+            length = usual_seconds(evidence.rows, evidence.speed) * evidence.speed
+            found += [fit for place in placements(1, length)[:1] for fit in fit_unnamed(place)]
+    return _distinct(found)
+
+
+def _distinct(fits: list[Fit]) -> list[Fit]:
+    """Return the fits, best first, without those that say the same as a better one: the same leads, rows and start."""
+    kept: dict[tuple, Fit] = {}
+    for fit in sorted(fits, key=lambda f: (-f.score, f.layout.told_by)):
+        leads = fit.layout.name if fit.layout.name == "unnamed" else fit.layout.strips
+        at = () if fit.layout.name == "unnamed" else _place(fit)
+        kept.setdefault((leads, at, fit.evidence.speed), fit)
+    return list(kept.values())
+
+
+def _place(fit: Fit) -> tuple:
+    """Return what tells two ways to put a layout on a page: which row is the first, and where it starts, in steps."""
+    return round(fit.x0 / START_STEP), round(float(row_heights(fit)[0]) / (0.5 * fit.evidence.pitch))
+
+
+def _evidences(rows: list[Row], names: Names, size: tuple, speeds: tuple[float, ...]) -> list[Evidence]:
+    """Return what the page shows for each speed, distance of rows and guess of where its names stand."""
+    out = []
+    for pitch in row_pitches(rows):
+        for offset in name_offsets(names, rows, pitch):
+            asked = with_missed_rows(rows, pitch, [float(y) - offset for y in names.y])
+            out += [Evidence(asked, pitch, names, offset, *size, speed) for speed in speeds]
+    return out

@@ -1,0 +1,176 @@
+"""FlatPage → Findings: the page network over a whole flat page, and what its maps say."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Point, Stretch
+from ecgseg.digitize.trace.windows import cut
+from ecgseg.layout import LEADS
+
+FLAT_PER_INPUT = 2  # flat px (8 a mm) that one pixel of the network's input averages (4 a mm)
+FLAT_PER_CELL = 4  # flat px that one cell of its maps (2 a mm) covers
+STRIDE = 32  # the network's input sides are multiples of this
+SURE = 0.5  # a map's value from which something is there
+NAME_SURE = 0.35  # of a name: what is none is told by the name network
+MIN_NAME_CELLS = 4  # 1 mm²: less is no letter
+MIN_TEXT_CELLS = 12
+MIN_PULSE_CELLS = 20  # 5 mm²; a pulse covers 25 and more
+MIN_STRETCH_MM = 5.0
+MIN_POINT = 0.3  # of a start's or end's blob
+TURNED = (len(LEADS) + 1, len(LEADS) + 2, len(LEADS) + 3)  # classes -aVR, calibration, pulse
+
+
+@dataclass(frozen=True)
+class PageMaps:
+    """What the page network says of a flat page, as probabilities.
+
+    trace (h, w) at 4 px/mm; lines (3, h/2, w/2): a strip's zero line, start, end; text (16, h/2, w/2) over
+    pagenet.CLASSES; lies (8,): quarter turns to the right that the page was turned by, then the same mirrored.
+    """
+
+    trace: np.ndarray
+    lines: np.ndarray
+    text: np.ndarray
+    lies: np.ndarray
+
+
+def page_maps(net, image: np.ndarray, device: str = "cpu") -> PageMaps:
+    """Return the maps of a flat page (H, W, 3) uint8 at 8 px/mm; `net` is a PageNet."""
+    import torch
+
+    h, w = (n // FLAT_PER_INPUT for n in image.shape[:2])
+    small = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA)
+    pad = [(-n) % STRIDE for n in (h, w)]
+    padded = cv2.copyMakeBorder(small, 0, pad[0], 0, pad[1], cv2.BORDER_REPLICATE)
+    with torch.inference_mode():
+        batch = torch.from_numpy(padded).permute(2, 0, 1)[None].to(device).float() / 255
+        out = net(batch)
+        trace = out["trace"][0, 0, :h, :w].float().sigmoid()
+        lines = out["lines"][0, :, : h // 2, : w // 2].float().sigmoid()
+        text = out["text"][0, :, : h // 2, : w // 2].float().softmax(dim=0)
+        lies = out["lies"][0].float().mean(dim=(1, 2)).softmax(dim=0)
+        return PageMaps(*(m.cpu().numpy() for m in (trace, lines, text, lies)))
+
+
+def look(page_net, name_net, image: np.ndarray, device: str = "cpu") -> tuple[PageMaps, Findings]:
+    """Return the maps of a flat page (H, W, 3) uint8 at 8 px/mm and what they show, its lead names read."""
+    maps = page_maps(page_net, image, device)
+    findings = find(maps)
+    return maps, replace(findings, names=read_names(name_net, image, findings.names, device))
+
+
+def read_names(net, image: np.ndarray, names: list[LeadName], device: str = "cpu") -> list[LeadName]:
+    """Return the names that the name network reads where names were found, without what it takes for none.
+
+    `net` is a NameNet; each score becomes the probability that the name is the one read.
+    """
+    import torch
+
+    from ecgseg.nets.namenet import NAME_HEIGHT, NAME_WIDTH, NAMES
+
+    if not names:
+        return []
+    corners = [(round(n.x - (NAME_WIDTH - 1) / 2), round(n.y - (NAME_HEIGHT - 1) / 2)) for n in names]
+    windows = np.stack([cut(image, x, y, NAME_WIDTH, NAME_HEIGHT) for x, y in corners])
+    with torch.inference_mode():
+        batch = torch.from_numpy(windows).permute(0, 3, 1, 2).to(device).float() / 255
+        said = net(batch).float().softmax(dim=1).cpu().numpy()
+    read = []
+    for name, p in zip(names, said, strict=True):
+        best = int(np.argmax(p))
+        if best:
+            spelled = NAMES[best]
+            sign = -1 if spelled.startswith("-") else 1
+            read.append(replace(name, lead=spelled.removeprefix("-"), sign=sign, score=float(p[best])))
+    return read
+
+
+def find(maps: PageMaps) -> Findings:
+    """Return what the maps show, in flat px, sorted from the top and from the left.
+
+    The leads of its names are the page network's guesses: `read_names` reads them at full resolution.
+    """
+    names, texts, pulses = [], [], []
+    for k, box, cells in _texts(maps.text):
+        if k == TURNED[1] and cells >= MIN_TEXT_CELLS:
+            texts.append(box)
+        elif k == TURNED[2] and cells >= MIN_PULSE_CELLS:
+            pulses.append(box)
+        elif k <= TURNED[0] and cells >= MIN_NAME_CELLS:
+            lead, sign = ("aVR", -1) if k == TURNED[0] else (LEADS[k - 1], 1)
+            names.append(LeadName(box.x0, box.y0, box.x1, box.y1, box.score, lead, sign))
+    return Findings(
+        names=sorted(names, key=_reading_order),
+        pulses=sorted(pulses, key=_reading_order),
+        texts=sorted(texts, key=_reading_order),
+        stretches=_stretches(maps.lines[0]),
+        starts=_points(maps.lines[1]),
+        ends=_points(maps.lines[2]),
+    )
+
+
+def _reading_order(box: Box) -> tuple[float, float]:
+    return box.y, box.x
+
+
+def _flat(cells) -> np.ndarray:
+    """Return the flat px of the middle of a map's cell, as the network was taught it."""
+    return FLAT_PER_CELL * np.asarray(cells, float) + 0.5
+
+
+def _texts(text: np.ndarray) -> list[tuple[int, Box, int]]:
+    """Return (class, box, cells) of each connected piece of text or pulse.
+
+    A pulse may touch a lead's name, so pieces are those of names, of calibration texts, and of pulses apart. A
+    name's class is that with the most probability over its piece.
+    """
+    found = []
+    names = text[1 : TURNED[0] + 1]
+    kinds = ((1, names, NAME_SURE), (TURNED[1], text[TURNED[1]][None], SURE), (TURNED[2], text[TURNED[2]][None], SURE))
+    for first, layer, least in kinds:
+        there = layer.sum(axis=0)
+        labels, _ = ndimage.label(there > least, np.ones((3, 3)))
+        for i, place in enumerate(ndimage.find_objects(labels), start=1):
+            piece = labels[place] == i
+            weights = layer[(slice(None), *place)][:, piece].sum(axis=1)
+            best = int(np.argmax(weights))
+            rows, columns = place
+            x0, x1 = _flat([columns.start - 0.5, columns.stop - 0.5])
+            y0, y1 = _flat([rows.start - 0.5, rows.stop - 0.5])
+            cells = int(piece.sum())
+            found.append((first + best, Box(x0, y0, x1, y1, float(weights[best] / cells)), cells))
+    return found
+
+
+def _stretches(line: np.ndarray) -> list[Stretch]:
+    """Return the pieces of zero line of a map (h, w): its height is the weighted mean, its ends those of the piece."""
+    labels, _ = ndimage.label(line > SURE, np.ones((3, 3)))
+    found = []
+    for i, place in enumerate(ndimage.find_objects(labels), start=1):
+        rows, columns = place
+        if (columns.stop - columns.start) * FLAT_PER_CELL < MIN_STRETCH_MM * 8:
+            continue
+        weight = np.where(labels[place] == i, line[place], 0.0)
+        y = float((weight.sum(axis=1) * np.arange(rows.start, rows.stop)).sum() / weight.sum())
+        score = float(weight.sum() / (labels[place] == i).sum())
+        x0, x1 = _flat([columns.start, columns.stop - 1])
+        found.append(Stretch(float(x0), float(x1), float(_flat(y)), score))
+    return sorted(found, key=lambda s: (s.baseline, s.x0))
+
+
+def _points(layer: np.ndarray) -> list[Point]:
+    """Return the peaks of a map of blobs (h, w), each at the centre of the 5 × 5 cells about it."""
+    smooth = cv2.GaussianBlur(layer, (0, 0), 1.0)
+    peak = (smooth == ndimage.maximum_filter(smooth, 9)) & (layer > MIN_POINT)
+    found = []
+    for i, j in np.argwhere(peak):
+        i0, j0 = max(0, i - 2), max(0, j - 2)
+        around = layer[i0 : i + 3, j0 : j + 3]
+        di, dj = np.mgrid[i0 : i0 + around.shape[0], j0 : j0 + around.shape[1]]
+        total = around.sum()
+        y, x = _flat([(around * di).sum() / total, (around * dj).sum() / total])
+        found.append(Point(float(x), float(y), float(layer[i, j])))
+    return sorted(found, key=lambda p: (p.y, p.x))

@@ -1,0 +1,278 @@
+"""Locate the strips of a flat page: its rows, the layout that rows and lead names fit, and each lead's place in it."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ecgseg.digitize.locate.candidates import all_fits
+from ecgseg.digitize.locate.echoes import Echoes
+from ecgseg.digitize.locate.findings import Findings
+from ecgseg.digitize.locate.fit import (
+    Fit,
+    is_free,
+    rhythm_prior,
+    strip_windows,
+)
+from ecgseg.digitize.locate.leadnames import page_names
+from ecgseg.digitize.locate.records import left_of, side_by_side
+from ecgseg.digitize.locate.remarks import remarks, too_few_rows, unnamed_remark
+from ecgseg.digitize.locate.rows import Row, find_rows
+from ecgseg.digitize.locate.starts import own_starts, refined_start, told_start
+from ecgseg.digitize.locate.unnamed import named_by_print
+from ecgseg.errors import LayoutError
+from ecgseg.layout import LEADS, Layout, layout_names, load_layout, with_rhythm
+
+TEMPER = 0.6  # the evidence's parts are not independent: log likelihoods count this much
+MIN_SHARE = 0.6  # of the posterior: below this a page is left unnamed
+RHYTHM_SURE = 0.7  # below this a rhythm strip is left unnamed
+MIN_FOUND = 0.6  # of a forced layout's rows
+PLAUSIBLE = -3.5  # nats per row of the layout, without names: less, and the page does not look like it
+WITHIN = 15.0  # nats from the best in which a fit is looked at more closely
+UNNAMED_CONFIDENCE = 0.2
+
+
+@dataclass(frozen=True)
+class LocatedStrip:
+    """A strip on the flat page: x0, x1 (px) are its seconds t0, t1; `baseline` is its usual y (px); `sign` is −1 where
+    it is printed upside down. `lead` is R2S3, row 2 strip 3, on a page whose leads are not known."""
+
+    lead: str
+    row: int
+    t0: float
+    t1: float
+    x0: float
+    x1: float
+    baseline: float
+    rhythm: bool = False
+    sign: int = 1
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A layout that the page may follow, its probability among the candidates, the rows (mm; None: not found) that it
+    uses, and the parts of its log likelihood in nats."""
+
+    layout: Layout
+    score: float
+    rows: tuple[Row | None, ...]
+    parts: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Located:
+    """The strips of a page, the layout they follow, and the layouts that were considered, best first.
+
+    `layout` is None and `named` False where the leads are not known: the strips are then called R1, R2S1, …; so is a
+    single rhythm strip (R4) where only its lead is not known. `seconds` is the length of the rows either way.
+    `confidence` is the probability that layout and all names are right. To compare ways to read one page: `score` in
+    nats, and how many printed names agree with the layout and how many contradict it.
+    """
+
+    layout: Layout | None
+    strips: list[LocatedStrip]
+    confidence: float
+    warnings: list[str] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+    named: bool = True
+    seconds: float = 10.0
+    speed: float = 25.0
+    score: float = 0.0
+    names_agreeing: int = 0
+    names_contradicting: int = 0
+
+
+def locate(
+    findings: Findings,
+    px_per_mm: float,
+    speed: float = 25.0,
+    layout: str | Layout | None = None,
+    trace: np.ndarray | None = None,
+    speeds: tuple[float, ...] | None = None,
+) -> Located:
+    """Find the strips of a page in what was found on it.
+
+    findings are in px of the flat page, `px_per_mm` its scale, `speed` the paper speed in mm/s; with `speeds` the best
+    of these is taken instead. `layout` names the layout where it is known. `trace` (h, w) is the probability of trace
+    ink at half the flat page's scale: it makes the start exact, names rhythm strips and tests the leads' laws.
+    Raises LayoutError if there are no rows of trace, or not those of the given layout.
+    """
+    rows = find_rows(findings, px_per_mm)
+    names = page_names(findings.names, px_per_mm)
+    size = (None, None) if trace is None else (2 * trace.shape[1] / px_per_mm, 2 * trace.shape[0] / px_per_mm)
+    forced = None if layout is None else layout if isinstance(layout, Layout) else load_layout(layout)
+    if not rows:
+        raise LayoutError(
+            "no row of trace found on the page: expected rows of an ECG at least 12 mm long; check that the picture "
+            "shows a whole page and give its scale with digitize.px_per_mm=…"
+        )
+    beside = side_by_side(rows, names)
+    if beside is not None:
+        rows, names = left_of(rows, names, beside)
+    tried = [forced] if forced else [load_layout(name) for name in layout_names()]
+    echoes = None if trace is None else Echoes(trace, px_per_mm)
+    fits = all_fits(rows, names, size, speeds or (speed,), tried, unnamed=forced is None)
+    fits = _listened(fits, echoes)
+    if forced:
+        best, share = fits[0], 1.0
+        if best.found_rows < MIN_FOUND * forced.n_rows:
+            raise LayoutError(too_few_rows(rows, forced, best.evidence.speed))
+    else:
+        best, share = _decide(fits, echoes)
+    fit, sure, said = _with_free_names(best, echoes)
+    if beside is not None:
+        said.append("there are two records side by side on the page: the left one is read, the other left out")
+    if fit.layout.name == "unnamed":
+        said.append(unnamed_remark(fit, _rivals(fits)))
+    ends = [(p.x / px_per_mm, True) for p in findings.starts] + [(p.x / px_per_mm, False) for p in findings.ends]
+    return _located(fit, share * sure, fits, said, echoes, px_per_mm, forced is not None, ends)
+
+
+def _listened(fits: list[Fit], echoes: Echoes | None) -> list[Fit]:
+    """Return the fits, best first, those near the best with what their leads' laws say."""
+    if echoes is None:
+        return fits
+    near = [f for f in fits if f.score > fits[0].score - WITHIN and f.layout.name != "unnamed"]
+    heard = []
+    for f in near:
+        nats = echoes.laws(f)
+        heard.append(replace(f, score=f.score + nats, parts={**f.parts, "laws": nats}))
+    return sorted(heard + [f for f in fits if f not in near], key=lambda f: -f.score)
+
+
+def _decide(fits: list[Fit], echoes: Echoes | None) -> tuple[Fit, float]:
+    """Return the fit to believe, and its probability: the best if it is plainly so, else the page without names."""
+    shares = _shares(fits)
+    plain = next(f for f in fits if f.layout.name == "unnamed")
+    best, share = fits[0], shares[0]
+    if best is plain:
+        custom = named_by_print(plain)
+        return (custom, share * _all_read_right(custom)) if custom else (plain, share)
+    believed = share >= MIN_SHARE and _plausible(best) and _told(_with_free_names(best, echoes)[0])
+    return (best, share) if believed else (plain, share)
+
+
+def _rivals(fits: list[Fit]) -> list[Layout]:
+    """Return the layouts that fit a page nearly as well as any, where their rows are like the page's at all."""
+    best = fits[0].score
+    near = [f for f in fits if f.layout.name != "unnamed" and f.score > best - 3]
+    return [f.layout for f in near if _plausible(f)]
+
+
+def _plausible(fit: Fit) -> bool:
+    """Return whether the rows found are at all like the layout's."""
+    return fit.parts["rows"] / fit.layout.n_rows > PLAUSIBLE
+
+
+def _told(fit: Fit) -> bool:
+    """Return whether what tells the layout is there: for one told by names, two names that agree, or all it has.
+
+    No layout is told where more than a third of the names, and more than two, contradict it.
+    """
+    layout = fit.layout
+    agree, against = _agreement(fit)
+    if against > max(2, agree // 2):
+        return False
+    if layout.told_by == "geometry":
+        return True
+    short = with_rhythm(layout, ()).strips
+    usual = any(with_rhythm(load_layout(name), ()).strips == short for name in layout_names("geometry"))
+    # The leads' laws may hold by chance: they are no second name.
+    return usual or (agree >= min(2, len(layout.strips)) and agree > against)
+
+
+def _shares(fits: list[Fit]) -> list[float]:
+    """Return the probability of each fit among those that say something else about where which lead is."""
+    scores = np.array([f.score for f in fits])
+    weight = np.exp(TEMPER * (scores - scores.max()))
+    return [float(w) for w in weight / weight.sum()]
+
+
+def _all_read_right(fit: Fit) -> float:
+    read = fit.evidence.names
+    p = [np.exp(read.says[k, LEADS.index(read.names[k].lead)]) / len(LEADS) for k in fit.names]
+    return float(np.prod(p))
+
+
+def _agreement(fit: Fit) -> tuple[int, int]:
+    """Return how many of the names at the fit's strips agree with it and how many contradict it."""
+    read = [(s, fit.evidence.names.names[k]) for s, k in zip(fit.layout.strips, fit.names, strict=True) if k >= 0]
+    agree = sum(n.lead == s.lead for s, n in read)
+    return agree, len(read) - agree
+
+
+def _with_free_names(fit: Fit, echoes: Echoes | None) -> tuple[Fit, float, list[str]]:
+    """Return the fit with its rhythm rows called as names and repeated leads say, how sure that is, and doubts.
+
+    They differ from machine to machine, and so does the lead of a single strip.
+    """
+    layout, doubts, sure, strips = fit.layout, [], 1.0, []
+    if layout.name in ("unnamed", "custom"):
+        return fit, sure, doubts
+    repeats = echoes.repeats(fit) if echoes else {}
+    for s, k in zip(layout.strips, fit.names, strict=True):
+        if not is_free(s, layout):
+            strips.append(s)
+            continue
+        score = rhythm_prior(s.lead) + repeats.get(s.row, 0.0)
+        if k >= 0:
+            score = score + fit.evidence.names.says[k]
+        p = np.exp(score - np.logaddexp.reduce(score))
+        lead = LEADS[int(p.argmax())]
+        if p.max() < RHYTHM_SURE:
+            doubts.append(f"rhythm strip in row {s.row + 1}: perhaps {lead}, but that is not sure; it is left unnamed")
+            lead = f"R{s.row + 1}"
+        else:
+            sure *= float(p.max())
+        strips.append(replace(s, lead=lead))
+    return replace(fit, layout=replace(layout, strips=tuple(strips))), sure, doubts
+
+
+def _located(
+    fit: Fit,
+    confidence: float,
+    fits: list[Fit],
+    doubts: list[str],
+    echoes: Echoes | None,
+    px_per_mm: float,
+    forced: bool,
+    ends: list[tuple[float, bool]],
+) -> Located:
+    """Put a fit on the page: strips in px, warnings, confidence; `ends`: where (mm) strips start (True) or end."""
+    speed, named = fit.evidence.speed, fit.layout.name != "unnamed"
+    fit = replace(fit, x0=refined_start(fit, echoes, told_start(fit, ends)))
+    starts, shifted = own_starts(fit)
+    strips = []
+    for s, x0, x1, y in strip_windows(fit):
+        x0, x1 = x0 + starts[s.row], x1 + starts[s.row]
+        if _on_paper(fit, x0, x1, y):
+            px = (x0 * px_per_mm, x1 * px_per_mm, y * px_per_mm)
+            strips.append(LocatedStrip(s.lead, s.row, s.t0, s.t1, *px, s.rhythm, s.sign))
+    agree, against = _agreement(fit) if named else (0, 0)
+    against += len(fit.astray) if named else 0
+    if not named:
+        confidence = min(confidence, UNNAMED_CONFIDENCE)
+    elif forced:
+        confidence *= 0.5 ** max(0, against - agree)
+    shares = _shares(fits)
+    return Located(
+        layout=fit.layout if named else None,
+        strips=strips,
+        confidence=float(np.clip(confidence, 0, 1)),
+        warnings=[*doubts, *shifted, *remarks(fit, named)],
+        candidates=[
+            Candidate(f.layout, p, tuple(f.row(k) for k in range(f.layout.n_rows)), f.parts)
+            for f, p in zip(fits, shares, strict=True)
+        ],
+        named=named,
+        seconds=fit.layout.seconds,
+        speed=speed,
+        score=fit.score,
+        names_agreeing=agree,
+        names_contradicting=against,
+    )
+
+
+def _on_paper(fit: Fit, x0: float, x1: float, y: float) -> bool:
+    """Return whether any of a strip can be on the paper."""
+    width, height = fit.evidence.width, fit.evidence.height
+    return x1 > 1 and y > 0 and (width is None or x0 < width - 1) and (height is None or y < height)

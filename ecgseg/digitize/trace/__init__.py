@@ -1,0 +1,1 @@
+"""Flat page and strips → trace positions with a confidence."""

@@ -1,0 +1,150 @@
+"""Flat page and strips → trace positions: every row is one crop of one batch through the network."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from scipy.ndimage import label
+
+from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, shipped
+from ecgseg.digitize.trace.decode import read_columns
+from ecgseg.digitize.trace.windows import cut
+from ecgseg.nets.stripnet import STRIDE
+from ecgseg.render.crops import SUBCOLUMNS, subcolumn_x
+
+_PX_PER_MM = 8.0  # what the network reads
+_SIDE = 32  # px of page kept left and right of a row, so that its ends are seen in their surroundings
+TALL_MM = 80.0  # height of the second reading of a row that leaves the first; higher ones are read worse
+NEAR_MM = 4.0  # a trace closer than this to the crop's border is looked at again
+EDGE_MM = 1.0
+COMPLEX_MM = 10.0  # what stays outside the first crop for longer is no complex, but another row
+AROUND_MM = 20.0  # of row on either side of such a place: half a heart beat, and more than the network sees
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a row is on the flat page, in px: its zero line, and from where to where its strips reach."""
+
+    centre: float
+    x0: float
+    x1: float
+
+    @property
+    def left(self) -> int:
+        return int(np.floor(self.x0)) - _SIDE
+
+
+def trace_strips(
+    net: torch.nn.Module,
+    image: np.ndarray,
+    strips: list,
+    height: int = 448,
+    calibration: Calibration | None = None,
+) -> list[tuple]:
+    """Read the trace of every strip.
+
+    image (H, W, 3) uint8 at the network's 8 px/mm; strips have row, x0, x1 and baseline in pixels of it;
+    height: rows of pixels read about the baseline, 56 mm: more than the crops of the training have. Where a trace comes
+    near their border, the row is read again in a higher crop. `calibration` makes evidence into confidence (None: the
+    shipped one). Returns one (x, y, confidence) per strip, each (n,) float with four positions a pixel column, x and y
+    in pixels of the flat page; confidence is the probability that y is within 0.5 mm of the truth, and y is NaN where
+    it is likelier that something else was read than the trace.
+    """
+    evidence = read_rows(net, image, list(row_spans(strips).values()), height)
+    return strip_traces(strips, evidence, calibration or shipped())
+
+
+def strip_traces(strips: list, evidence: Evidence, calibration: Calibration) -> list[tuple]:
+    """Return one (x, y, confidence) per strip, as `trace_strips` does, of the evidence about the strips' rows."""
+    spans = row_spans(strips)
+    rows = list(spans)
+    confidence, kept = calibration(evidence)
+    # Neither value nor confidence: what is left out must not be bridged with what was wrongly read.
+    y, confidence = np.where(kept, evidence.y, np.nan), confidence * kept
+    x = subcolumn_x(y.shape[1] // SUBCOLUMNS)
+    traces = []
+    for strip in strips:
+        i = rows.index(strip.row)
+        at = x + spans[strip.row].left
+        inside = (at >= strip.x0) & (at < strip.x1)
+        traces.append((at[inside], y[i][inside], confidence[i][inside]))
+    return traces
+
+
+def read_rows(net: torch.nn.Module, image: np.ndarray, spans: list[Span], height: int = 448) -> Evidence:
+    """Return what the network says about each row, its columns counted from the row's `left`; y in px of the page."""
+    width = _up(max(s.x1 - s.left for s in spans) + _SIDE)
+    first = _read(net, image, spans, width, height)
+    second = [_read_again(net, image, span, _one(first, i), height) for i, span in enumerate(spans)]
+    return Evidence(**{f.name: np.stack([getattr(e, f.name)[0] for e in second]) for f in fields(Evidence)})
+
+
+def row_spans(strips: list) -> dict[int, Span]:
+    """Return where each row of strips is, from the top; the strips of a row share one crop."""
+    spans = {}
+    for row in sorted({s.row for s in strips}):
+        group = [s for s in strips if s.row == row]
+        centre = float(np.median([s.baseline for s in group]))
+        spans[row] = Span(centre, min(s.x0 for s in group), max(s.x1 for s in group))
+    return spans
+
+
+def _up(n: float) -> int:
+    return int(np.ceil(n / STRIDE)) * STRIDE
+
+
+def _one(evidence: Evidence, i: int) -> Evidence:
+    return Evidence(**{f.name: getattr(evidence, f.name)[i : i + 1] for f in fields(Evidence)})
+
+
+@torch.inference_mode()
+def _read(net: torch.nn.Module, image: np.ndarray, spans: list[Span], width: int, height: int) -> Evidence:
+    """Read a crop of the same size for each span, from its `left` on, in one batch."""
+    device = next(net.parameters()).device
+    tops = [round(s.centre - (height - 1) / 2) for s in spans]
+    crops = np.stack([cut(image, s.left, top, width, height) for s, top in zip(spans, tops, strict=True)])
+    out = net(torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255)
+    ends = torch.tensor([(s.x0 - s.left, s.x1 - s.left) for s in spans], device=device)
+    columns = read_columns(out["line"].float(), out["mask"][:, 1].float(), (ends * SUBCOLUMNS).round().long())
+    found = {f.name: getattr(columns, f.name).cpu().numpy() for f in fields(columns)}
+    found["y"] = found["y"] + np.array(tops)[:, None]
+    lefts = np.array([s.left for s in spans])
+    return Evidence(left=lefts, centre=np.array([s.centre for s in spans]), **found)
+
+
+def _read_again(net: torch.nn.Module, image: np.ndarray, span: Span, first: Evidence, height: int) -> Evidence:
+    """Return the row's evidence with what leaves the first crop taken from a higher one, read only where it does."""
+    border = height / 2 - NEAR_MM * _PX_PER_MM
+    off = np.abs(first.y[0] - span.centre)
+    inside = np.arange(off.size) < (span.x1 - span.left) * SUBCOLUMNS
+    near = np.flatnonzero((off > border) & inside)
+    if not near.size:
+        return first
+    around = AROUND_MM * _PX_PER_MM
+    x0 = max(span.x0, span.left + near[0] / SUBCOLUMNS - around)
+    part = Span(span.centre, x0, min(span.x1, span.left + near[-1] / SUBCOLUMNS + around))
+    width = _up(part.x1 - part.left + _SIDE)
+    again = _read(net, image, [part], width, _up(TALL_MM * _PX_PER_MM))
+    start = (part.left - span.left) * SUBCOLUMNS
+    stop = min(off.size, start + again.y.shape[1])
+    here, there = slice(start, stop), slice(0, stop - start)
+    far = np.abs(again.y[0, there] - span.centre) > border
+    seen = again.mass[0, there] * again.ink[0, there]
+    plainer = seen > first.mass[0, here] * first.ink[0, here]
+    long = again.piece[0, there] >= SHORTEST_MM * _PX_PER_MM * SUBCOLUMNS
+    # What the first crop shows at its very border is cut off, however plain it looks.
+    cut_off = off[here] > height / 2 - EDGE_MM * _PX_PER_MM
+    taken = _short_runs(far & long & (seen > CLAIM) & (plainer | cut_off))
+    merged = {}
+    for name in ("y", "mass", "spread", "ink", "piece"):
+        values = getattr(first, name).copy()
+        values[0, here] = np.where(taken, getattr(again, name)[0, there], values[0, here])
+        merged[name] = values
+    return replace(first, **merged)
+
+
+def _short_runs(taken: np.ndarray) -> np.ndarray:
+    """Return `taken` (n,) bool without its runs longer than a complex."""
+    runs, _ = label(taken)
+    length = np.bincount(runs)
+    return taken & (length[runs] <= COMPLEX_MM * _PX_PER_MM * SUBCOLUMNS)
