@@ -19,6 +19,10 @@ class Strip:
     baseline: float
 
 
+def traces(net, image, strips):
+    return trace_strips(net, image, strips)[1]
+
+
 class InkReader(torch.nn.Module):
     """A network that takes every dark pixel for the trace of the strip; counts the crops it is given."""
 
@@ -49,7 +53,7 @@ def net():
 
 def test_position_comes_back_in_page_pixels(net):
     y = 450 + 40 * np.sin(np.arange(640) / 60)
-    ((x, found, confidence),) = trace_strips(net, draw(y), [Strip(0, 100, 740, 450)])
+    ((x, found, confidence),) = traces(net, draw(y), [Strip(0, 100, 740, 450)])
     assert len(x) == 640 * 4 and x[0] >= 100 and x[-1] < 740
     column = np.clip(np.rint(x).astype(int) - 100, 0, 639)
     np.testing.assert_allclose(found[40:-40], np.rint(y)[column][40:-40], atol=0.05)
@@ -59,7 +63,7 @@ def test_position_comes_back_in_page_pixels(net):
 def test_trace_that_leaves_the_crop_is_followed(net):
     """30 mm up is outside ±28 mm, the first crop."""
     y = 450 - 36 * PX * np.exp(-(((np.arange(640) - 300) / 60.0) ** 2))
-    ((x, found, confidence),) = trace_strips(net, draw(y), [Strip(0, 100, 740, 450)])
+    ((x, found, confidence),) = traces(net, draw(y), [Strip(0, 100, 740, 450)])
     column = np.clip(np.rint(x).astype(int) - 100, 0, 639)
     tip = np.abs(column - 300) < 30
     assert np.rint(y)[300] == 162
@@ -71,21 +75,21 @@ def test_trace_that_leaves_the_crop_is_followed(net):
 
 def test_what_even_the_higher_crop_does_not_hold_is_not_invented(net):
     y = 450 - 52 * PX * np.exp(-(((np.arange(640) - 300) / 60.0) ** 2))
-    ((x, found, _),) = trace_strips(net, draw(y), [Strip(0, 100, 740, 450)])
+    ((x, found, _),) = traces(net, draw(y), [Strip(0, 100, 740, 450)])
     lost = y[np.clip(np.rint(x).astype(int) - 100, 0, 639)] < 450 - 41 * PX
     assert np.isnan(found[lost]).mean() > 0.9 and np.isfinite(found[~lost]).mean() > 0.9
 
 
 def test_blank_page_gives_no_trace(net):
-    ((_, found, confidence),) = trace_strips(net, np.full((900, 900, 3), 255, np.uint8), [Strip(0, 100, 740, 450)])
+    ((_, found, confidence),) = traces(net, np.full((900, 900, 3), 255, np.uint8), [Strip(0, 100, 740, 450)])
     assert np.isnan(found).all() and (confidence == 0).all()
 
 
 def test_two_rows_that_claim_the_same_ink_become_gaps(net):
     """The lower row's own trace is missing: its crop shows the upper row's, 10 mm above."""
     y = np.full(640, 450.0)
-    alone = trace_strips(net, draw(y), [Strip(0, 100, 740, 450)])[0]
-    both = trace_strips(net, draw(y), [Strip(0, 100, 740, 450), Strip(1, 120, 700, 530)])
+    alone = traces(net, draw(y), [Strip(0, 100, 740, 450)])[0]
+    both = traces(net, draw(y), [Strip(0, 100, 740, 450), Strip(1, 120, 700, 530)])
     assert np.isfinite(alone[1][40:-40]).all()
     for _, found, confidence in both:
         assert np.isnan(found[400:-400]).all() and (confidence[400:-400] == 0).all()

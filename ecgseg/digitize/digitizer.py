@@ -229,7 +229,7 @@ class Digitizer:
         clock.lap("calibrate")
         located = locate(findings, FLAT_PX_PER_MM, calibration.speed, opt.layout, trace=maps.trace)
         clock.lap("locate")
-        traces = self._trace(flat, located, calibration.speed)
+        located, traces = self._trace(flat, located, calibration.speed)
         clock.lap("trace")
         recording = assemble(
             located.strips,
@@ -249,10 +249,11 @@ class Digitizer:
         if self.options.method == "classic":
             from ecgseg.classic import classic_digitize
 
-            return classic_digitize(flat.image, located.strips, FLAT_PX_PER_MM, speed)
+            return located, classic_digitize(flat.image, located.strips, FLAT_PX_PER_MM, speed)
         from ecgseg.digitize.trace.trace import trace_strips
 
-        return trace_strips(self.nets.strip, flat.image, located.strips)
+        strips, traces = trace_strips(self.nets.strip, flat.image, located.strips)
+        return replace(located, strips=strips), traces
 
     def _provenance(self, shape, page: _Page, seconds: dict) -> dict:
         opt, grid, located, calibration = self.options, page.flat.grid, page.located, page.calibration

@@ -8,6 +8,7 @@ from scipy.ndimage import label
 
 from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, shipped
 from ecgseg.digitize.trace.decode import read_columns
+from ecgseg.digitize.trace.place import place_strips
 from ecgseg.digitize.trace.windows import cut
 from ecgseg.nets.stripnet import STRIDE
 from ecgseg.render.crops import SUBCOLUMNS, subcolumn_x
@@ -40,24 +41,24 @@ def trace_strips(
     strips: list,
     height: int = 448,
     calibration: Calibration | None = None,
-) -> list[tuple]:
-    """Read the trace of every strip.
+) -> tuple[list, list[tuple]]:
+    """Read the trace of every strip; return the strips where their trace says they lie, and the traces.
 
     image (H, W, 3) uint8 at the network's 8 px/mm; strips have row, x0, x1 and baseline in pixels of it;
     height: rows of pixels read about the baseline, 56 mm: more than the crops of the training have. Where a trace comes
     near their border, the row is read again in a higher crop. `calibration` makes evidence into confidence (None: the
-    shipped one). Returns one (x, y, confidence) per strip, each (n,) float with four positions a pixel column, x and y
-    in pixels of the flat page; confidence is the probability that y is within 0.5 mm of the truth, and y is NaN where
-    it is likelier that something else was read than the trace.
+    shipped one). The traces are one (x, y, confidence) per strip, each (n,) float with four positions a pixel column, x
+    and y in pixels of the flat page; confidence is the probability that y is within 0.5 mm of the truth, and y is NaN
+    where it is likelier that something else was read than the trace.
     """
     evidence = read_rows(net, image, list(row_spans(strips).values()), height)
-    return strip_traces(strips, evidence, calibration or shipped())
+    strips = place_strips(strips, evidence)[0]
+    return strips, strip_traces(strips, evidence, calibration or shipped())
 
 
 def strip_traces(strips: list, evidence: Evidence, calibration: Calibration) -> list[tuple]:
     """Return one (x, y, confidence) per strip, as `trace_strips` does, of the evidence about the strips' rows."""
-    spans = row_spans(strips)
-    rows = list(spans)
+    rows = sorted({s.row for s in strips})
     confidence, kept = calibration(evidence)
     # Neither value nor confidence: what is left out must not be bridged with what was wrongly read.
     y, confidence = np.where(kept, evidence.y, np.nan), confidence * kept
@@ -65,7 +66,7 @@ def strip_traces(strips: list, evidence: Evidence, calibration: Calibration) -> 
     traces = []
     for strip in strips:
         i = rows.index(strip.row)
-        at = x + spans[strip.row].left
+        at = x + evidence.left[i]
         inside = (at >= strip.x0) & (at < strip.x1)
         traces.append((at[inside], y[i][inside], confidence[i][inside]))
     return traces

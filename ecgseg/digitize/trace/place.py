@@ -1,0 +1,98 @@
+"""Where strips lie to some hundredths of a millimetre: by where their rows' ink ends and where leads meet.
+
+A millimetre is 40 ms. Rows start with pulses and names, but nothing stands where they end, and where two leads meet
+the trace jumps from one's last value to the other's first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ecgseg.digitize.locate.locate import LocatedStrip
+from ecgseg.digitize.trace.confidence import Evidence
+from ecgseg.render.crops import SUBCOLUMNS, subcolumn_x
+
+_PX = 8.0  # px/mm of the flat page
+HALF_STROKE_MM = 0.2  # a line's ink goes about half its width beyond its last point
+SEARCH_MM = 1.5  # a row's end is looked for this far from where it was located
+SAME_MM = 0.15  # ends of rows that agree
+STEADY_MM = 3.0  # of ink before an end, none of it missing
+JUMP_MM = 0.5  # between two leads, over JUMP_WIDTH_MM; less may be noise
+JUMP_WIDTH_MM = 0.125
+SHARP = 0.3  # of a jump's size: what the trace may change as far again on either side, where a QRS flank goes on
+MEETS_MM = 0.3  # a jump this near to where the ends say that leads meet
+MIN_JUMPS = 3
+INK = 0.5
+
+
+def place_strips(strips: Sequence[LocatedStrip], evidence: Evidence) -> tuple[list[LocatedStrip], float]:
+    """Return the strips shifted together to where their trace says they lie, and the shift in mm.
+
+    strips: as located, to within SEARCH_MM; evidence: of their rows, from the top. Nothing moves where fewer than two
+    rows, or than half of the rows, end at the same place.
+    """
+    shift = _shift(strips, evidence)
+    moved = [replace(s, x0=s.x0 + shift * _PX, x1=s.x1 + shift * _PX) for s in strips]
+    return moved, shift
+
+
+def _shift(strips: Sequence[LocatedStrip], evidence: Evidence) -> float:
+    rows = sorted({s.row for s in strips})
+    groups = [sorted((s for s in strips if s.row == row), key=lambda s: s.x0) for row in rows]
+    ends = [_ends(evidence, i, group[-1].x1) - HALF_STROKE_MM for i, group in enumerate(groups)]
+    agreed = _agreed(ends, max(2, len(rows) / 2))
+    if agreed is None:
+        return 0.0
+    jumps = [_jump(evidence, i, s.x0 + agreed * _PX) for i, group in enumerate(groups) for s in group[1:]]
+    jumps = [agreed + j for j in jumps if j is not None]
+    near = [e for row in ends for e in row if abs(e - agreed) <= SAME_MM]
+    return float(np.median([*near, *jumps] if len(jumps) >= MIN_JUMPS else near))
+
+
+def _ends(evidence: Evidence, row: int, x1: float) -> np.ndarray:
+    """Return where the row's ink ends within SEARCH_MM of x1 (px), in mm from it."""
+    ink = evidence.ink[row] > INK
+    x = evidence.left[row] + subcolumn_x(len(ink) // SUBCOLUMNS)
+    steady = round(STEADY_MM * _PX * SUBCOLUMNS)
+    since = np.concatenate([[0], np.cumsum(ink)])
+    last = np.flatnonzero(ink[:-1] & ~ink[1:])
+    last = last[last >= steady]
+    # A gap of a tenth is a faint stretch, more is something that stands beside the row.
+    last = last[since[last + 1] - since[last + 1 - steady] >= 0.9 * steady]
+    edge = (x[last] + 0.5 / SUBCOLUMNS - x1) / _PX
+    return edge[np.abs(edge) <= SEARCH_MM]
+
+
+def _agreed(ends: list[np.ndarray], least: float) -> float | None:
+    """Return the middle of the values that most rows have in common, None where fewer than `least` rows have one."""
+    values = np.concatenate(ends) if ends else np.zeros(0)
+    if not len(values):
+        return None
+    rows = np.array([sum(bool((np.abs(row - v) <= SAME_MM).any()) for row in ends) for v in values])
+    best = rows.max()
+    if best < least:
+        return None
+    # Of several such places the middle of the one that the first of them begins.
+    first = values[rows == best].min()
+    return float(np.median(values[np.abs(values - first) <= 2 * SAME_MM]))
+
+
+def _jump(evidence: Evidence, row: int, x: float) -> float | None:
+    """Return by how many mm the trace's jump near x (px) lies to the right of it; None where there is none."""
+    y = evidence.y[row]
+    at = (x - evidence.left[row] + 0.5) * SUBCOLUMNS - 0.5
+    width, reach = round(JUMP_WIDTH_MM * _PX * SUBCOLUMNS), round(MEETS_MM * _PX * SUBCOLUMNS)
+    first = int(np.ceil(at)) - reach - width // 2
+    if first < width or first + 2 * (reach + width) >= len(y):
+        return None
+    near = y[first - width : first + 2 * (reach + width) + 1]
+    step = near[width:] - near[:-width]
+    size = np.abs(step[width:-width])
+    best = int(size.argmax())
+    beside = max(abs(step[best]), abs(step[best + 2 * width]))
+    if size[best] < JUMP_MM * _PX or beside > SHARP * size[best]:
+        return None
+    # A jump is as large over any width that holds it: its middle is that of all such places.
+    best = float(np.flatnonzero(size >= 0.9 * size[best]).mean())
+    return (first + best + width / 2 - at) / (SUBCOLUMNS * _PX)

@@ -1,0 +1,66 @@
+"""Strips are placed where their rows' ink ends and where leads meet."""
+
+import numpy as np
+import pytest
+
+from ecgseg.digitize.locate.locate import LocatedStrip
+from ecgseg.digitize.trace.confidence import Evidence
+from ecgseg.digitize.trace.place import HALF_STROKE_MM, place_strips
+
+LEFT, LENGTH, COLUMNS = 40, 500.0, 640
+MM = 8.0
+
+
+def evidence(start: float, levels: list[list[float]], noise: float = 0.0, beyond: float = HALF_STROKE_MM) -> Evidence:
+    """Return rows of strips of equal length from `start` (px) on, each strip at a height of its own."""
+    x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
+    rng = np.random.default_rng(0)
+    y, ink = np.zeros((len(levels), x.size)), np.zeros((len(levels), x.size))
+    for i, row in enumerate(levels):
+        k = np.clip((x - start) // (LENGTH / len(row)), 0, len(row) - 1).astype(int)
+        y[i] = np.array(row)[k] + rng.normal(0, noise, x.size)
+        ink[i] = (x > start - beyond * MM) & (x < start + LENGTH + beyond * MM)
+    one = np.ones_like(y)
+    return Evidence(np.full(len(y), LEFT), np.full(len(y), 100.0), y, one, one, ink, 1000 * one)
+
+
+def strips(x0: float, per_row: int, rows: int) -> list[LocatedStrip]:
+    width = LENGTH / per_row
+    return [
+        LocatedStrip(f"R{r}S{k}", r, 2.5 * k, 2.5 * k + 2.5, x0 + k * width, x0 + (k + 1) * width, 100.0)
+        for r in range(rows)
+        for k in range(per_row)
+    ]
+
+
+@pytest.mark.parametrize("off_mm", [-1.0, -0.3, 0.2, 1.0])
+def test_rows_are_moved_to_where_their_ink_ends(off_mm):
+    placed, shift = place_strips(strips(72 + off_mm * MM, 1, 3), evidence(72, [[100.0]] * 3))
+    assert shift == pytest.approx(-off_mm, abs=0.02)
+    assert [s.x0 for s in placed] == pytest.approx([72] * 3, abs=0.15)
+    assert [s.x1 for s in placed] == pytest.approx([72 + LENGTH] * 3, abs=0.15)
+
+
+def test_jumps_between_leads_count_where_the_last_samples_are_missing():
+    """At 100 samples/s ink ends a quarter of a millimetre before the row does; the leads' meeting is not moved."""
+    levels = [[80.0, 120.0, 90.0, 110.0]] * 3
+    seen = evidence(72, levels, noise=0.3, beyond=HALF_STROKE_MM - 0.25)
+    assert place_strips(strips(74, 4, 3), seen)[1] == pytest.approx(-0.25, abs=0.05)
+
+
+def test_a_qrs_flank_beside_a_meeting_is_no_jump():
+    seen = evidence(72, [[100.0, 100.0]] * 3)
+    x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
+    seen.y[:] -= 60 * np.exp(-(((x - 72 - LENGTH / 2 - 4) / 3) ** 2))
+    assert place_strips(strips(72, 2, 3), seen)[1] == pytest.approx(0.0, abs=0.02)
+
+
+def test_rows_that_end_anywhere_move_nothing():
+    seen = evidence(72, [[100.0]] * 3)
+    for i, cut in enumerate((-40, -20, 0)):
+        seen.ink[i, np.arange(COLUMNS * 4) / 4 + LEFT > 72 + LENGTH + cut] = 0
+    assert place_strips(strips(72, 1, 3), seen)[1] == 0.0
+
+
+def test_one_row_alone_moves_nothing():
+    assert place_strips(strips(74, 1, 1), evidence(72, [[100.0]]))[1] == 0.0
