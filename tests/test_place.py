@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from ecgseg.digitize.locate.locate import LocatedStrip
-from ecgseg.digitize.trace.confidence import Evidence
+from ecgseg.digitize.trace.confidence import Evidence, shipped
 from ecgseg.digitize.trace.place import HALF_STROKE_MM, place_strips
+from ecgseg.digitize.trace.trace import strip_traces
 
 LEFT, LENGTH, COLUMNS = 40, 500.0, 640
 MM = 8.0
@@ -64,3 +65,16 @@ def test_rows_that_end_anywhere_move_nothing():
 
 def test_one_row_alone_moves_nothing():
     assert place_strips(strips(74, 1, 1), evidence(72, [[100.0]]))[1] == 0.0
+
+
+def test_what_lies_in_a_jump_belongs_to_neither_lead():
+    """A line drawn from one lead's last value to the next lead's first is read slanted; both keep their own level."""
+    seen = evidence(72, [[80.0, 120.0]] * 2)
+    x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
+    slanted = np.interp(x, [72 + LENGTH / 2 - 0.4, 72 + LENGTH / 2 + 0.4], [80.0, 120.0])
+    seen.y[:] = slanted + np.array([[0], [300]])
+    seen.centre[:] = 100, 400
+    placed, _ = place_strips(strips(72, 2, 2), seen)
+    for strip, (_, y, _) in zip(placed, strip_traces(placed, seen, shipped()), strict=True):
+        level = (80.0 if strip.lead.endswith("S0") else 120.0) + 300 * strip.row
+        assert np.nanmax(np.abs(y - level)) < 0.1

@@ -37,6 +37,18 @@ def place_strips(strips: Sequence[LocatedStrip], evidence: Evidence) -> tuple[li
     return moved, shift
 
 
+def meeting(evidence: Evidence, row: int, x: float) -> tuple[float, float] | None:
+    """Return from where to where (px) the trace jumps from one lead to the next near x (px), None where it does not.
+
+    What is read there belongs to neither lead: the line may be drawn through, and the network reads it slanted.
+    """
+    jump = _jump(evidence, row, x)
+    if jump is None:
+        return None
+    half = (JUMP_WIDTH_MM / 2) * _PX + 0.5 / SUBCOLUMNS
+    return x + jump * _PX - half, x + jump * _PX + half
+
+
 def _shift(strips: Sequence[LocatedStrip], evidence: Evidence) -> float:
     rows = sorted({s.row for s in strips})
     groups = [sorted((s for s in strips if s.row == row), key=lambda s: s.x0) for row in rows]

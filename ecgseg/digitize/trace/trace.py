@@ -1,5 +1,6 @@
 """Flat page and strips → trace positions: every row is one crop of one batch through the network."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy.ndimage import label
 
 from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, shipped
 from ecgseg.digitize.trace.decode import read_columns
-from ecgseg.digitize.trace.place import place_strips
+from ecgseg.digitize.trace.place import meeting, place_strips
 from ecgseg.digitize.trace.windows import cut
 from ecgseg.nets.stripnet import STRIDE
 from ecgseg.render.crops import SUBCOLUMNS, subcolumn_x
@@ -19,6 +20,7 @@ TALL_MM = 80.0  # height of the second reading of a row that leaves the first; h
 NEAR_MM = 4.0  # a trace closer than this to the crop's border is looked at again
 EDGE_MM = 1.0
 COMPLEX_MM = 10.0  # what stays outside the first crop for longer is no complex, but another row
+MEET_PX = 1.0  # strips that end and begin as close as this share a jump
 AROUND_MM = 20.0  # of row on either side of such a place: half a heart beat, and more than the network sees
 
 
@@ -68,8 +70,26 @@ def strip_traces(strips: list, evidence: Evidence, calibration: Calibration) -> 
         i = rows.index(strip.row)
         at = x + evidence.left[i]
         inside = (at >= strip.x0) & (at < strip.x1)
-        traces.append((at[inside], y[i][inside], confidence[i][inside]))
+        row = [s for s in strips if s.row == strip.row]
+        own = inside & _own(at, strip, row, lambda x, i=i: meeting(evidence, i, x))
+        traces.append((at[inside], *(_held(v[i], own)[inside] for v in (y, confidence))))
     return traces
+
+
+def _own(at: np.ndarray, strip, row: list, meeting_near: Callable) -> np.ndarray:
+    """Return which of the places `at` (px) do not lie where the trace jumps from or to a strip that `strip` meets."""
+    own = np.ones(at.shape, bool)
+    if any(abs(other.x1 - strip.x0) < MEET_PX for other in row) and (jump := meeting_near(strip.x0)):
+        own &= at >= jump[1]
+    if any(abs(other.x0 - strip.x1) < MEET_PX for other in row) and (jump := meeting_near(strip.x1)):
+        own &= at < jump[0]
+    return own
+
+
+def _held(values: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return values (n,) with those before the first own sample, and after the last, as there."""
+    at = np.flatnonzero(own)
+    return values[np.clip(np.arange(values.size), at[0], at[-1])] if at.size else values
 
 
 def read_rows(net: torch.nn.Module, image: np.ndarray, spans: list[Span], height: int = 448) -> Evidence:
