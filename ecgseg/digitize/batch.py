@@ -1,25 +1,24 @@
-"""Many pictures, one after the other: find them, digitize each, write its files, and close with a table.
+"""A few pictures, one after the other: find them, digitize each, write its files, and close with a table.
 
-One failing file never stops the others. What a run writes is decided here, so that no input and no
-stranger's file is ever overwritten.
+One failing file never stops the others, and no input and no stranger's file is ever overwritten. What files a page
+gives, reports included, is in `pagefiles.py`; many pictures go through `ecgseg.archive`, by the same functions.
 """
 
-import json
-import re
 import sys
 import time
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ecgseg.archive.names import Names, record_name
+from ecgseg.archive.sources import in_folder
+from ecgseg.archive.store import FolderStore, open_store
 from ecgseg.digitize.files.sources import Loader, pictures
+from ecgseg.digitize.pagefiles import OUTPUT, make_files, peak_rss_mb, summary
 from ecgseg.errors import EcgsegError
-from ecgseg.output.files import OutputError, place
-from ecgseg.output.formats import check_formats, output_paths, write_formats
+from ecgseg.output.formats import check_formats
 
-OVERLAY, REPORT = ".overlay.png", ".report.pdf"
-OUTPUT = {"formats": ["csv", "wfdb"], "overlay": True, "report": False}  # of a caller who does not care
+__all__ = ["OUTPUT", "Job", "digitize_one", "plan", "record_name", "report", "run"]
 
 
 @dataclass
@@ -50,11 +49,8 @@ def run(
     output = OUTPUT if output is None else output
     check_formats(output["formats"])
     jobs = plan(inputs, options)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"--out {out} cannot be made a folder: {error}") from error
-    protected = {job.load.path.resolve() for job in jobs if job.load.path is not None}
+    inputs = (job.load.path for job in jobs if job.load.path is not None)
+    store = open_store(out, output, overwrite, in_folder(inputs, out))
     if digitizer is None and any(job.load.error is None for job in jobs):
         from ecgseg.digitize.digitizer import Digitizer
 
@@ -64,8 +60,7 @@ def run(
         for job in bar:
             bar.set_postfix_str(job.name, refresh=True)
             try:
-                check_outputs(job, out, protected, overwrite, output)
-                job.row = digitize_one(job, out, digitizer, output)
+                job.row = digitize_one(job, store, digitizer)
             except EcgsegError as error:
                 job.error = str(error)
             except Exception as error:  # one page that breaks the program must not stop a batch of a thousand
@@ -76,101 +71,42 @@ def run(
 
 def plan(inputs: Iterable, options: dict | None = None) -> list[Job]:
     """Return a job for each page that the inputs name, each with an output name of its own."""
-    jobs, taken = [], set()
+    jobs, names = [], Names()
     limit = (options or {}).get("max_pixels")
     for page in pictures(inputs, **({} if limit is None else {"max_pixels": limit})):
-        name = record_name(page.name)
         suffix = "" if page.load.path is None else page.load.path.suffix.lstrip(".")
-        # The same stem in another folder or format gets its suffix, then a number.
-        for candidate in (name, f"{name}_{record_name(suffix)}", *_numbered(name)):
-            if candidate.casefold() not in taken:
-                break
-        taken.add(candidate.casefold())
-        jobs.append(Job(page.load, candidate))
+        jobs.append(Job(page.load, names.give(page.name, suffix, single=True)))
     return jobs
 
 
-def record_name(stem: str) -> str:
-    """Return a name that WFDB accepts: ASCII letters, digits, underscores and hyphens."""
-    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_") or "page"
-
-
-def results(stem: Path, output: dict) -> list[Path]:
-    """Return all files that a page gives; the .json comes last: it says that the others are complete."""
-    paths = output_paths(stem, output["formats"])
-    paths += [Path(f"{stem}{suffix}") for suffix, on in ((OVERLAY, "overlay"), (REPORT, "report")) if output[on]]
-    return [*paths, Path(f"{stem}.json")]
-
-
-def check_outputs(job: Job, out: Path, protected: set[Path], overwrite: bool, output: dict) -> None:
-    """Raise OutputError if an output's name is taken by an input, or by a file not made from this picture."""
-    existing = [p for p in results(out / job.name, output) if p.exists()]
-    for path in existing:
-        if path.resolve() in protected:
-            raise OutputError(f"{path} is itself an input and would be overwritten; give another folder with --out")
-    if existing and not overwrite and not _ours(out / f"{job.name}.json", job.load):
-        raise OutputError(f"{existing[0]} exists and is not ours to replace; add --overwrite or give another --out")
-
-
-def digitize_one(job: Job, out: Path, digitizer, output: dict) -> dict:
+def digitize_one(job: Job, store: FolderStore, digitizer) -> dict:
     """Digitize one page and write its files; returns what the closing table shows."""
-    import cv2
-
-    from ecgseg.plot import overlay
-
+    path = None if job.load.path is None else str(job.load.path)
+    store.recover(job.name)
+    store.check(job.name, path, job.load.page)
     start, start_cpu = time.perf_counter(), time.process_time()
     reading = digitizer.read(job.load())
     recording = reading.recording
     recording.name = job.name
-    stem = out / job.name
-    recording.provenance["source"] = job.shown
-    recording.provenance["page"] = job.load.page
-    write_formats(recording, stem, output["formats"], overwrite=True)
-    picture = overlay(reading) if output["overlay"] or output["report"] else None
-    if output["overlay"]:
-        # Encoded in memory: cv2.imwrite cannot write to every path on every system, and fails silently.
-        data = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
-        path = Path(f"{stem}{OVERLAY}")
-        place([path], lambda folder: (folder / path.name).write_bytes(data), overwrite=True)
-    if output["report"]:
-        from ecgseg.output.report_pdf import write_report
+    recording.provenance |= {"source": job.shown, "page": job.load.page}
 
-        write_report(recording, Path(f"{stem}{REPORT}"), picture, overwrite=True)
-    seconds = time.perf_counter() - start
-    cost = {
-        "seconds": round(seconds, 3),
-        "cpu_s": round(time.process_time() - start_cpu, 3),
-        "peak_rss_mb": peak_rss_mb(),
-    }
-    _write_json(recording, Path(f"{stem}.json"), cost)
-    quality = list(recording.quality.values())
-    return {
-        "layout": recording.provenance["layout"]["name"],
-        "px/mm": f"{recording.provenance['scale']['px_per_mm_x']:.2f}",
-        "leads": sum(q > 0 for q in quality),
-        "quality": f"{sum(quality) / max(len(quality), 1):.2f}",
-        "seconds": f"{seconds:.1f}",
-        "warnings": recording.warnings,
-    }
+    def cost() -> dict:
+        seconds, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
+        return {"seconds": round(seconds, 3), "cpu_s": round(cpu_s, 3), "peak_rss_mb": peak_rss_mb()}
 
-
-def peak_rss_mb() -> float | None:
-    """Return the most memory this process has held so far in MB, None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+    about = store.put(job.name, lambda stem: make_files(reading, stem, store.output, cost))
+    return {**summary(about), "warnings": recording.warnings}
 
 
 def report(jobs: list[Job], out: Path) -> None:
     """Print the table of pages, then every warning, then every failure with its reason (to stderr)."""
     done = [job for job in jobs if job.error is None]
     if done:
-        columns = ("layout", "px/mm", "leads", "quality", "seconds")
-        rows = [("page", *columns)] + [(job.name, *(str(job.row[c]) for c in columns)) for job in done]
+        rows = [("page", "layout", "px/mm", "leads", "quality", "seconds")]
+        for job in done:
+            row = job.row
+            scale, seconds = f"{row['px_per_mm']:.2f}", f"{row['seconds']:.1f}"
+            rows.append((job.name, str(row["layout"]), scale, str(row["leads"]), f"{row['quality']:.2f}", seconds))
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         for row in rows:
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -184,28 +120,3 @@ def report(jobs: list[Job], out: Path) -> None:
             # An error that starts with the path already names the file.
             prefix = "" if job.error.startswith((job.shown, job.shown.split("/")[-1])) else f"{job.shown}: "
             print(f"failed: {prefix}{job.error}", file=sys.stderr)
-
-
-def _numbered(name: str):
-    return (f"{name}_{i}" for i in range(2, 1_000_000))
-
-
-def _ours(json_path: Path, load: Loader) -> bool:
-    try:
-        about = json.loads(json_path.read_text(encoding="utf-8"))["provenance"]
-        same = load.path is not None and Path(about["source"]).resolve() == load.path.resolve()
-        return about["software"] == "ecgseg" and same and about.get("page", 1) == load.page
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _write_json(recording, path: Path, more: dict) -> None:
-    """Write what is known about a recording, and `more`, as JSON."""
-
-    def write(folder: Path) -> None:
-        recording.write_json(folder / path.name)
-        content = json.loads((folder / path.name).read_text(encoding="utf-8"))
-        text = json.dumps({**content, **more}, indent=2, ensure_ascii=False) + "\n"
-        (folder / path.name).write_text(text, encoding="utf-8")
-
-    place([path], write, overwrite=True)

@@ -1,4 +1,4 @@
-"""The command line of digitizing: parse, digitize one file after the other, write, say what happened.
+"""The command line of digitizing: parse, and hand on to what digitizes few files or many.
 
 Only what --help needs is imported at the top: torch and the rest take seconds and wait until there is work.
 """
@@ -25,6 +25,7 @@ NO_INPUT = "no picture given; name files or folders before the options, --help s
 EXAMPLES = """examples:
   python infer.py scan.png
   python infer.py scans/ more/page.jpg --out results digitize.speed=50 digitize.gain=5
+  python infer.py archive/ --out results --resume   (thousands: index.parquet, failures.csv; docs/archives.md)
 """
 
 
@@ -32,16 +33,17 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns 0, 1 if a file failed, 2 if none could be tried, 130 if interrupted."""
     args = parser().parse_intermixed_args(sys.argv[1:] if argv is None else argv)
     try:
-        inputs, overrides = split_arguments(args.inputs, NO_INPUT)
+        _, overrides = split_arguments(args.inputs, NO_INPUT)
         options = compose("infer", overrides)
-        from ecgseg.digitize.batch import run
+        from ecgseg.archive.choose import start
 
-        return run(inputs, Path(args.out), options["digitize"], args.overwrite, output=options["output"])
+        # As typed: a URL would not survive being made a Path.
+        return start([given for given in args.inputs if given not in overrides], args, options)
     except EcgsegError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; what was written so far is complete", file=sys.stderr)
+        print("interrupted; what was written so far is complete, --resume goes on with an archive", file=sys.stderr)
         return 130
 
 
@@ -50,20 +52,24 @@ def parser() -> argparse.ArgumentParser:
     options = "\n".join(
         f"configs/{group}/default.yaml, each as {group}.NAME=VALUE:\n\n"
         + (CONFIGS / group / "default.yaml").read_text(encoding="utf-8")
-        for group in ("digitize", "output")
+        for group in ("digitize", "output", "archive")
     )
     result = argparse.ArgumentParser(
         prog=Path(sys.argv[0]).name,
-        usage="%(prog)s IMAGE|FOLDER [...] [--out DIR] [--overwrite] [GROUP.OPTION=VALUE ...]",
+        usage="%(prog)s IMAGE|FOLDER [...] [--out DIR] [--overwrite] [--resume] [GROUP.OPTION=VALUE ...]",
         description=DESCRIPTION,
         epilog=f"{EXAMPLES}\n{options}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     result.add_argument("inputs", nargs="+", metavar="IMAGE|FOLDER|KEY=VALUE", help="files, folders and options")
-    result.add_argument("--out", default=".", metavar="DIR", help="where to write (default: the current folder)")
+    result.add_argument(
+        "--out", default=".", metavar="DIR", help="where to write (default: here); a URL for an archive"
+    )
     result.add_argument(
         "--overwrite",
         action="store_true",
         help="replace files that this program did not write for the same picture before (never an input)",
     )
+    result.add_argument("--resume", action="store_true", help="go on with an archive where it was stopped")
+    result.add_argument("--retry-failed", action="store_true", help="--resume, and try again what failed")
     return result

@@ -1,0 +1,117 @@
+"""The files of one page: which there are, how they are made in a folder of their own, and what its JSON tells."""
+
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from ecgseg.output.files import place
+from ecgseg.output.formats import output_paths, write_formats
+
+OVERLAY, REPORT = ".overlay.png", ".report.pdf"
+OUTPUT = {"formats": ["csv", "wfdb"], "overlay": True, "report": False}  # of a caller who does not care
+MEASURED = ("heart_rate", "p_duration", "pr", "qrs", "qt", "qtc_fridericia", "qrs_axis")  # in JSON and index
+
+
+def results(stem: Path, output: dict) -> list[Path]:
+    """Return all files that a page gives; the .json comes last: it says that the others are complete."""
+    paths = output_paths(stem, output["formats"])
+    paths += [Path(f"{stem}{suffix}") for suffix, on in ((OVERLAY, "overlay"), (REPORT, "report")) if output[on]]
+    return [*paths, Path(f"{stem}.json")]
+
+
+def extras(recording, stem: Path, output: dict, picture) -> dict:
+    """Write what is more than the recording itself, reports above all; returns what the JSON tells besides.
+
+    `picture` is the overlay, None where nobody asked for it. What is written here must stand in `results`.
+    """
+    if output["report"]:
+        from ecgseg.output.report_pdf import write_report
+
+        write_report(recording, Path(f"{stem}{REPORT}"), picture, overwrite=True)
+    return {"measured": measured(recording)}
+
+
+def measured(recording) -> dict:
+    """Return the main measurements as {key: {value, unit, reason}}, value None where it cannot be told."""
+    from ecgseg.measure import measure
+
+    try:
+        values = measure(recording).values
+    except Exception as error:  # the recording is there and must not be lost to a bug in measuring, nor the bug hidden
+        problem = f"measuring failed unexpectedly ({type(error).__name__}: {error}); please report it with the picture"
+        recording.warnings.append(problem)
+        return {key: {"value": None, "unit": "", "reason": problem} for key in MEASURED}
+    return {key: {n: getattr(values[key], n) for n in ("value", "unit", "reason")} for key in MEASURED}
+
+
+def make_files(reading, stem: Path, output: dict, more: Callable[[], dict]) -> dict:
+    """Make all files of a page as stem + suffix, the JSON last; returns its content.
+
+    `more()` goes into it too, asked for when all else is made: it tells what that cost.
+    """
+    import cv2
+
+    from ecgseg.plot import overlay
+
+    recording = reading.recording
+    write_formats(recording, stem, output["formats"], overwrite=True)
+    picture = overlay(reading) if output["overlay"] or output["report"] else None
+    if output["overlay"]:
+        # Encoded in memory: cv2.imwrite cannot write to every path on every system, and fails silently.
+        Path(f"{stem}{OVERLAY}").write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
+    told = extras(recording, stem, output, picture)
+    return _write_json(recording, Path(f"{stem}.json"), {**told, **more()})
+
+
+def summary(about: dict) -> dict:
+    """Return what an index tells of a page, from its JSON; values that are not there are None."""
+    source, measured = about["provenance"], about.get("measured", {})
+    scale, layout = source.get("scale", {}), source.get("layout", {})
+    quality = [q for q in about["quality"].values() if q is not None and math.isfinite(q)]
+    value = {key: measured.get(key, {}).get("value") for key in MEASURED}
+    return {
+        "layout": layout.get("name"),
+        "layout_confidence": layout.get("confidence"),
+        "leads": sum(q > 0 for q in quality),
+        "quality": round(sum(quality) / max(len(quality), 1), 4),
+        "warnings": len(about["warnings"]),
+        "speed_mm_s": source.get("speed_mm_s"),
+        "gain_mm_mv": source.get("gain_mm_mv"),
+        "px_per_mm": scale.get("px_per_mm_x"),
+        "scale": scale.get("how"),
+        "length_s": about["length_s"],
+        "heart_rate_per_min": value["heart_rate"],
+        "p_ms": value["p_duration"],
+        "pr_ms": value["pr"],
+        "qrs_ms": value["qrs"],
+        "qt_ms": value["qt"],
+        "qtc_fridericia_ms": value["qtc_fridericia"],
+        "qrs_axis_deg": value["qrs_axis"],
+        "seconds": about.get("seconds"),
+    }
+
+
+def peak_rss_mb() -> float | None:
+    """Return the most memory this process has held so far in MB, None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+
+
+def _write_json(recording, path: Path, more: dict) -> dict:
+    """Write what is known about a recording, and `more`, as JSON; returns its content."""
+    about = {}
+
+    def write(folder: Path) -> None:
+        recording.write_json(folder / path.name)
+        about.update(json.loads((folder / path.name).read_text(encoding="utf-8")), **more)
+        text = json.dumps(about, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        (folder / path.name).write_text(text, encoding="utf-8")
+
+    place([path], write, overwrite=True)
+    return about
