@@ -1,6 +1,7 @@
 """A recipe trains its stages in slices and resumes where it stopped."""
 
 import pytest
+import torch
 
 from ecgseg.nets import recipe
 from ecgseg.nets.weights import load_net
@@ -36,6 +37,18 @@ def test_a_recipe_is_done_in_slices(tmp_path):
     assert (tmp_path / "namenet.safetensors").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
+def test_a_slice_ends_within_an_epoch_and_the_next_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(recipe, "LEAST_MINUTES", 0.0)
+    long = (*TINY, "data.steps_per_epoch=1000", "model.total_steps=100000")
+    reached = []
+    for _ in range(2):
+        assert not recipe.run(STAGES[:1], tmp_path, 0.05, long)
+        checkpoint = torch.load(tmp_path / "name" / "last.ckpt", weights_only=True)
+        reached.append(checkpoint["global_step"])
+    assert 0 < reached[0] < reached[1]
+
+
 def test_no_stage_begins_without_time(tmp_path):
     assert not recipe.run(STAGES, tmp_path, 0.1, TINY)
     assert not list(tmp_path.iterdir())
@@ -62,8 +75,3 @@ def test_an_unknown_recipe_names_the_choices(capsys):
         recipe.load_recipe("tpu")
     assert recipe.main(["tpu", "x"]) == 2
     assert "cpu, gpu" in capsys.readouterr().err
-
-
-def test_minutes_become_lightnings_clock():
-    assert recipe._clock(9.5) == "00:00:09:30"
-    assert recipe._clock(60 * 25) == "01:01:00:00"

@@ -1,6 +1,7 @@
 """train(cfg): one training run from a composed config, apart from the command line."""
 
 from pathlib import Path
+from time import monotonic
 
 import lightning
 import segmentation_models_pytorch as smp
@@ -119,16 +120,28 @@ def build_system(cfg: DictConfig) -> lightning.LightningModule:
     return _SYSTEMS[task](net.to(memory_format=torch.channels_last), **model)
 
 
+class StopAfter(lightning.Callback):
+    """Stops a training after some minutes of its own; Lightning's timer counts those of the run it resumes, too."""
+
+    def __init__(self, minutes: float):
+        self.end = monotonic() + 60 * minutes
+
+    def on_train_batch_end(self, trainer, *_) -> None:
+        trainer.should_stop = trainer.should_stop or monotonic() > self.end
+
+
 def build_trainer(cfg: DictConfig, folder: Path) -> lightning.Trainer:
     """Return the Lightning trainer; precision `auto` is bf16 on CUDA and fp32 elsewhere."""
     options = OmegaConf.to_container(cfg.trainer, resolve=True)
     if options["precision"] == "auto":
         options["precision"] = "bf16-mixed" if torch.cuda.is_available() else "32-true"
     best = ModelCheckpoint(folder, "best-{step}", monitor=_MONITORED[cfg.model.task], mode="max")
+    minutes = options.pop("max_minutes")
+    slices = [] if minutes is None else [StopAfter(minutes)]
     last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     return lightning.Trainer(
         logger=CSVLogger(folder, "log"),
-        callbacks=[best, last, LearningRateMonitor("step")],
+        callbacks=[best, last, LearningRateMonitor("step"), *slices],
         use_distributed_sampler=False,
         default_root_dir=folder,
         **options,

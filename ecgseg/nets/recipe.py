@@ -67,8 +67,8 @@ def _train(stage: Stage, folder: Path, minutes: float | None, more: tuple[str, .
     from ecgseg.nets.fit import train
     from ecgseg.nets.weights import save_net
 
-    limit = [] if minutes is None else [f"trainer.max_time='{_clock(minutes)}'"]
-    own = [f"run_dir={folder / stage.kind}", "ckpt_path=last", *limit]
+    own = [f"run_dir={folder / stage.kind}", "ckpt_path=last"]
+    own += [] if minutes is None else [f"trainer.max_minutes={minutes:.3f}"]
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         cfg = compose("train", overrides=[*stage.overrides, *more, *own])
     metrics, made = train(cfg)
@@ -78,12 +78,6 @@ def _train(stage: Stage, folder: Path, minutes: float | None, more: tuple[str, .
         save_net(made["system"].net, stage.weights(folder), {"steps": steps, "metrics": metrics, "seed": cfg.seed})
     print(f"{stage.kind}: step {steps} of {cfg.model.total_steps}{', done' if done else ''}", flush=True)
     return done
-
-
-def _clock(minutes: float) -> str:
-    """Return minutes as Lightning's DD:HH:MM:SS."""
-    seconds = int(60 * minutes)
-    return f"{seconds // 86400:02d}:{seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def main(argv: list[str] | None = None) -> int:
