@@ -4,6 +4,8 @@ from ecgseg.measure.facts import Facts, Missing, Outcome
 
 _IRREGULAR_MS, _IRREGULAR_SHARE = 120.0, 0.15
 _LEAST_OTHER_SHARE = 0.5
+_SINUS_AXIS = (0.0, 90.0)
+_SLOW = 50.0
 
 
 def tachycardia(facts: Facts) -> Outcome:
@@ -22,6 +24,20 @@ def bradycardia(facts: Facts) -> Outcome:
     Source: Kusumoto et al., 2018 ACC/AHA/HRS guideline on bradycardia, Circulation 2019;140:e382.
     """
     return Outcome(facts.need("heart_rate") < 50)
+
+
+def sinus_rhythm(facts: Facts) -> Outcome:
+    """P waves as in sinus rhythm.
+
+    Criterion: a P wave at a constant distance before the QRS, its axis from 0 to 90 degrees (upright in I and aVF); not
+    where pacemaker spikes are seen. P waves that are not conducted are not looked for.
+    Source: Surawicz and Knilans, Chou's Electrocardiography in Clinical Practice.
+    """
+    facts.need("pr")
+    if _spiked(facts):
+        raise Missing("pacemaker spikes before the beats: the atria may be paced")
+    low, high = _SINUS_AXIS
+    return Outcome(low <= facts.need("p_axis") <= high)
 
 
 def irregular(facts: Facts) -> Outcome:
@@ -65,17 +81,26 @@ def pacing(facts: Facts) -> Outcome:
     Criterion: spikes narrower than 5 ms within 350 ms before at least half of the beats.
     Source: Kligfield et al., AHA/ACC/HRS recommendations part I, Circulation 2007;115:1306 (pulses of 0.5 ms and more).
     """
+    return Outcome(_spiked(facts))
+
+
+def _spiked(facts: Facts) -> bool:
     spikes = facts.need("spikes")
-    return Outcome(spikes >= 2 and spikes >= _LEAST_OTHER_SHARE * facts.values["spikes"].beats)
+    return spikes >= 2 and spikes >= _LEAST_OTHER_SHARE * facts.values["spikes"].beats
 
 
 def first_degree_block(facts: Facts) -> Outcome:
-    """First-degree atrioventricular block.
+    """Long PR, as in first-degree atrioventricular block.
 
-    Criterion: PR over 200 ms with every beat conducted.
+    Criterion: PR over 200 ms. Under 50 per minute it is not told from a block of second degree, in which PR of the
+    conducted beats may be long as well.
     Source: Kusumoto et al., 2018 ACC/AHA/HRS guideline on bradycardia, Circulation 2019;140:e382.
     """
-    return Outcome(facts.need("pr") > 200)
+    if facts.need("pr") <= 200:
+        return Outcome(False)
+    if facts.need("heart_rate") < _SLOW:
+        raise Missing("PR is long, but at a rate under 50 per minute a block of second degree is not excluded")
+    return Outcome(True)
 
 
 def short_pr(facts: Facts) -> Outcome:
@@ -127,6 +152,7 @@ def _graded_qtc(facts: Facts) -> float:
 RHYTHM_RULES = {
     "tachycardia": tachycardia,
     "bradycardia": bradycardia,
+    "sinus_rhythm": sinus_rhythm,
     "irregular": irregular,
     "irregular_without_p": irregular_without_p,
     "other_beats": other_beats,
