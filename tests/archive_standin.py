@@ -119,7 +119,7 @@ if __name__ == "__main__":  # python archive_standin.py OUT SECONDS FLAG… -- I
 
     arguments = sys.argv[3:]
     flags, inputs = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
-    sizes = {"workers": 2, "readers": 1, "writers": 1}
+    sizes = {"workers": 1, "readers": 1, "writers": 2}
     resume = {"resume": "--resume" in flags, "retry_failed": "--retry-failed" in flags}
     out, options = sys.argv[1], {"px_per_mm": float(sys.argv[2])}
     output = OUTPUT | {"overlay": "--overlay" in flags}

@@ -426,3 +426,18 @@ def test_a_url_needs_an_archive(tmp_path, capsys):
     assert cli.main([path, "--out", "memory://out"]) == 2
     assert "add archive.engine=local" in capsys.readouterr().err
     assert cli.main([path, "--resume", "archive.engine=sequential"]) == 2
+
+
+def test_only_what_belongs_to_the_run_is_taken_over_by_a_second_lane(tmp_path, seen):
+    """A cluster that gives out a batch twice must find what the first lane wrote, but not what an earlier run did."""
+    from dataclasses import replace
+
+    from ecgseg.archive.pipeline import Pipeline, Task
+    from ecgseg.archive.stages import OWN, Settings
+
+    out, path = tmp_path / "out", picture(tmp_path / "a.png")
+    task = Task(str(path), "a", "stamp")
+    first = Settings({}, OUTPUT, str(out), made_from="x", run="first", takes=OWN, make=Seen)
+    for settings, read in ((first, 1), (first, 1), (replace(first, run="second"), 2)):
+        rows = list(Pipeline(settings, 1, 1, 1, 60).run([task]))
+        assert [row["status"] for row in rows] == ["ok"] and len(seen) == read

@@ -18,7 +18,7 @@ COLUMNS = {
     **{"px_per_mm": "float32", "scale": "string", "speed_mm_s": "float32", "gain_mm_mv": "float32"},
     **{"length_s": "float32", "heart_rate_per_min": "float32", "p_ms": "float32", "pr_ms": "float32"},
     **{"qrs_ms": "float32", "qt_ms": "float32", "qtc_fridericia_ms": "float32", "qrs_axis_deg": "float32"},
-    **{"seconds": "float32", "finished": "string"},
+    **{"seconds": "float32", "software": "string", "finished": "string"},
 }
 FAILURES, PARQUET, CSV = "failures.csv", "index.parquet", "index.csv"
 FAILURE_COLUMNS = ("path", "page", "error_type", "message")

@@ -1,6 +1,6 @@
 """The journal of an archive: a line of JSON for each event, from which index and failures are made at any time.
 
-    {"event": "run", "version": 1, "options": {…}}       digitizing options; other ones need another folder
+    {"event": "run", "mark": …, "options": {…}, …}       digitizing options; other ones need another folder
     {"event": "plan", "path": …, "base": …, "stamp": …}  a file was begun, and what its results are called
     {"event": "page", …}                                  a page was read or has failed: its line of the index
 
@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 from ecgseg.archive.sources import ArchiveError, is_url
 
@@ -39,12 +40,12 @@ def open_journal(out, fresh: bool):
 
 
 class _Journal:
-    def run(self, options: dict) -> None:
-        """Write the first line, or raise ArchiveError where the journal has one with other options."""
+    def run(self, options: dict) -> str:
+        """Write the first line if there is none, and return the archive's mark; ArchiveError for other options."""
         first = next(self.events(), None)
         if first is None:
-            self.add({"event": "run", "version": VERSION, "options": options})
-            return
+            first = {"event": "run", "version": VERSION, "mark": uuid4().hex, "options": options}
+            self.add(first)
         if first.get("event") != "run" or first.get("version") != VERSION:
             raise ArchiveError(f"{self.shown} is no journal of this version of ecgseg; give another --out")
         theirs = first["options"]
@@ -52,6 +53,7 @@ class _Journal:
         if keys:
             told = ", ".join(f"digitize.{k}={theirs.get(k)}, now {options.get(k)}" for k in keys)
             raise ArchiveError(f"{self.shown} was begun with other options ({told}); use those, or give another --out")
+        return first["mark"]
 
     def files(self) -> dict[str, FileState]:
         """Return what is known of each file, by its path."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from ecgseg.archive.options import ArchiveOptions
 from ecgseg.archive.pipeline import Task
 from ecgseg.archive.sources import ArchiveError
-from ecgseg.archive.stages import Settings
+from ecgseg.archive.stages import ALL, OWN, Settings
 
 
 class Lane:
@@ -21,8 +21,8 @@ class Lane:
     def __init__(self, settings: Settings, archive: ArchiveOptions):
         from ecgseg.archive.run import open_pipeline
 
-        # A batch that Ray gives out a second time must not be written twice.
-        settings = replace(settings, resume=True)
+        # What is complete of a batch that Ray gives out a second time need not be read twice.
+        settings = settings if settings.takes == ALL else replace(settings, takes=OWN)
         self.pipeline = open_pipeline(settings, archive, cores=max(1, math.floor(archive.ray_cpus)))
 
     def __call__(self, batch: dict) -> dict:

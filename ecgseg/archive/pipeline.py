@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ecgseg.archive.index import COLUMNS
 from ecgseg.archive.names import holds_one, page_name
 from ecgseg.archive.sources import Source
-from ecgseg.archive.stages import DIGITIZE, READ, WRITE, Settings
+from ecgseg.archive.stages import ALL, DIGITIZE, NONE, READ, WRITE, Settings
 from ecgseg.archive.store import open_store
 from ecgseg.archive.workers import Pool, Worker, answered
 from ecgseg.digitize.pagefiles import summary
@@ -138,7 +138,7 @@ class Pipeline:
             self.waiting[READ].extendleft(reversed(rest))
         name = job["name"] = page_name(job["base"], job["page"], job["count"])
         try:
-            about = self.settings.resume and self.store.complete(name, job["path"], job["page"], job["key"])
+            about = self._complete(name, job)
             if about:
                 self._done(job, summary(about))
                 return
@@ -147,6 +147,13 @@ class Pipeline:
             self._fail(job, type(error).__name__, str(error))
             return
         self.waiting[DIGITIZE].append((job, data))
+
+    def _complete(self, name: str, job: dict) -> dict | None:
+        """Return the JSON of a page that need not be digitized again, else None."""
+        if self.settings.takes == NONE:
+            return None
+        about = self.store.complete(name, job["path"], job["page"], job["key"])
+        return about if about and (self.settings.takes == ALL or about.get("archive") == self.settings.run) else None
 
     def _done(self, job: dict, row: dict) -> None:
         self._rows.append(_row(job) | {"status": "ok"} | row)

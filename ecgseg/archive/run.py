@@ -14,7 +14,7 @@ from ecgseg.archive.names import Names, holds_one
 from ecgseg.archive.options import ArchiveOptions, load_archive
 from ecgseg.archive.pipeline import Pipeline, Task
 from ecgseg.archive.sources import ArchiveError, Source, in_folder, is_url, listed
-from ecgseg.archive.stages import Settings, made_from
+from ecgseg.archive.stages import ALL, NONE, Settings, made_from
 from ecgseg.archive.store import open_store
 from ecgseg.digitize.options import load_options
 from ecgseg.digitize.pagefiles import results
@@ -44,13 +44,13 @@ def run(
     archive = load_archive(archive or {})
     sources = list(listed(inputs))
     protected = frozenset() if is_url(out) else in_folder((Path(s.path) for s in sources if not is_url(s.path)), out)
-    settings = Settings(options, output, str(out), overwrite, protected, resume, made_from(options), make)
     store = open_store(out, output, overwrite, protected)
     if journals.exists(out) and not (resume or overwrite):
         raise ArchiveError(f"{out} holds an archive already: go on with --resume, or begin anew with --overwrite")
     journal = journals.open_journal(out, fresh=not resume)
     try:
-        journal.run(options)
+        mark, takes = journal.run(options), ALL if resume else NONE
+        settings = Settings(options, output, str(out), overwrite, protected, made_from(options), mark, takes, make)
         store.recover()
         known = journal.files()
         tasks = plan(sources, known, store.names() if known else set(), settings, retry_failed)

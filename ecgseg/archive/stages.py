@@ -10,31 +10,36 @@ import pickle
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from ecgseg.archive.sources import is_url
 from ecgseg.errors import EcgsegError
 
 READ, DIGITIZE, WRITE = "read", "digitize", "write"
+NONE, OWN, ALL = "none", "own", "all"
 MAX_BYTES = 500_000_000  # of a file fetched from a URL
 MEMORY_BYTES = 2_000_000_000  # of a process that decodes, beside what the pixels take
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all processes of a run share: options, where to write, and `make(**options)` that returns the digitizer."""
+    """What all processes of a run share: options, where to write, and `make(**options)` that returns the digitizer.
+
+    `run` is the archive's own mark, written into each JSON, as is `made_from`, a digest of the options, beside the
+    input's stamp. `takes` says what complete results are taken over: none, those of this archive, or all.
+    """
 
     options: dict
     output: dict
     out: str
     overwrite: bool = False
     protected: frozenset[str] = frozenset()
-    resume: bool = False
-    made_from: str = ""  # a digest of the options, written into each JSON beside the input's stamp
+    made_from: str = ""
+    run: str = ""
+    takes: str = NONE
     make: Callable | None = None
     threads: int = 1
-    archive: dict = field(default_factory=dict)
 
 
 def child(stage: str, settings: Settings, connection: Connection) -> None:
@@ -44,9 +49,12 @@ def child(stage: str, settings: Settings, connection: Connection) -> None:
         os.environ[name] = str(settings.threads if stage == DIGITIZE else 1)
     try:
         work = {READ: reader, DIGITIZE: digitizer, WRITE: writer}[stage](settings)
-        connection.send({"ready": True})
+        ready = {"ready": True}
     except EcgsegError as error:
-        connection.send({"fatal": str(error)})
+        ready = {"fatal": str(error)}
+    try:
+        connection.send(ready)
+    except OSError:
         return
     while True:
         try:
@@ -154,7 +162,7 @@ def writer(settings: Settings) -> Callable:
             seconds = job["spent_s"] + time.perf_counter() - start
             cpu_s = job["spent_cpu_s"] + time.process_time() - start_cpu
             cost = {"seconds": round(seconds, 3), "cpu_s": round(cpu_s, 3), "peak_rss_mb": job["peak_rss_mb"]}
-            return {**cost, "made_from": job["key"]}
+            return {**cost, "made_from": job["key"], "archive": settings.run}
 
         about = store.put(job["name"], lambda stem: make_files(reading, stem, settings.output, more))
         return {"row": summary(about)}, b""

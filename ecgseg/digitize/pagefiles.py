@@ -90,6 +90,7 @@ def summary(about: dict) -> dict:
         "qtc_fridericia_ms": value["qtc_fridericia"],
         "qrs_axis_deg": value["qrs_axis"],
         "seconds": about.get("seconds"),
+        "software": f"ecgseg {source.get('versions', {}).get('ecgseg', '?')}",
     }
 
 
