@@ -80,14 +80,15 @@ class InlinePool:
 
     def __init__(self, stage, settings, size, limit_s):
         self.stage, self.size, self.limit_s, self.busy = stage, size, limit_s, 0
-        self.work = {"read": stages.reader, "digitize": stages.digitizer, "write": stages.writer}[stage](settings)
-        self.answers = []
+        self.start = {"read": stages.reader, "digitize": stages.digitizer, "write": stages.writer}[stage]
+        self.settings, self.work, self.answers = settings, None, []
 
     def free(self, waiting):
         return self if not self.busy else None
 
     def give(self, job, data, limit_s):
         self.busy, self.job = 1, job
+        self.work = self.work or self.start(self.settings)
         try:
             head, data = self.work(job, data)
         except EcgsegError as error:

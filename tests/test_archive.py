@@ -18,7 +18,7 @@ from ecgseg.archive.run import run
 from ecgseg.archive.sources import ArchiveError, listed
 from ecgseg.archive.store import open_store
 from ecgseg.digitize import cli
-from ecgseg.errors import EcgsegError
+from ecgseg.errors import EcgsegError, ReadError
 from ecgseg.output.files import OutputError
 from ecgseg.recording import read_csv
 
@@ -223,7 +223,26 @@ def test_pages_of_a_document_are_lines_of_their_own_and_resumed_one_by_one(tmp_p
 def test_a_document_under_a_pictures_name_is_refused(tmp_path):
     pdf_of(tmp_path / "a.tiff", 2).rename(tmp_path / "a.png")
     assert go([tmp_path / "a.png"], tmp_path / "out") == 1
-    assert "2 pages, but its name ends in .png" in failures(tmp_path / "out")[0]["message"]
+    assert "2 pages, and a name of pictures with one" in failures(tmp_path / "out")[0]["message"]
+    assert go([tmp_path / "a.png"], tmp_path / "out", resume=True) == 1 and len(failures(tmp_path / "out")) == 1
+
+
+def test_a_damaged_page_does_not_hide_the_others_of_its_file(tmp_path, monkeypatch):
+    from ecgseg.digitize.files import read
+
+    def damaged(source, page=1, max_pixels=0, whole=read.read_picture):
+        if page == 1:
+            raise ReadError("page 1 is damaged")
+        return whole(source, page, max_pixels)
+
+    monkeypatch.setattr(read, "read_picture", damaged)
+    assert go([pdf_of(tmp_path / "letter.tif", 3)], tmp_path / "out") == 1
+    found = {row["page"]: (row["status"], row["name"]) for row in index_rows(tmp_path / "out")}
+    assert found == {1: ("failed", "letter_p1"), 2: ("ok", "letter_p2"), 3: ("ok", "letter_p3")}
+    monkeypatch.undo()
+    inline(monkeypatch)
+    assert go([tmp_path / "letter.tif"], tmp_path / "out", resume=True, retry_failed=True) == 0
+    assert len(index_rows(tmp_path / "out")) == 3
 
 
 def test_names_are_each_files_own(tmp_path):

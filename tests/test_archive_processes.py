@@ -75,7 +75,7 @@ def pages_in(journal: Path) -> int:
     return journal.read_bytes().count(b'"event": "page"') if journal.exists() else 0
 
 
-def kill_after(process: subprocess.Popen, journal: Path, pages: int, moment: float = 0.0) -> None:
+def kill_after(process, journal: Path, pages: int, moment: float = 0.0, number: int = signal.SIGKILL) -> None:
     """Kill a run once its journal has so many more pages, a moment later."""
     wanted, end = pages_in(journal) + pages, time.monotonic() + 120
     while pages_in(journal) < wanted:
@@ -83,7 +83,7 @@ def kill_after(process: subprocess.Popen, journal: Path, pages: int, moment: flo
         assert time.monotonic() < end
         time.sleep(0.01)
     time.sleep(moment)
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(number)
     process.wait()
 
 
@@ -109,6 +109,11 @@ def test_a_run_killed_twice_loses_and_doubles_nothing(tmp_path):
         kill_after(begin(out, inputs, 0.02, "--resume", "--overlay"), journal, pages, moment)
         time.sleep(1)  # what wrote a page may finish it
         check_whole(out)
+    stopped = begin(out, inputs, 0.02, "--resume", "--overlay")
+    kill_after(stopped, journal, 5, number=signal.SIGINT)
+    assert b"KeyboardInterrupt" in stopped.stderr.read()
+    assert pyarrow.parquet.read_table(out / "index.parquet").num_rows == pages_in(journal) < 64
+    check_whole(out)
     last = begin(out, inputs, 0.02, "--resume", "--overlay")
     told = last.communicate()[1].decode()
     assert last.returncode == 1 and "4 failed" in told, told

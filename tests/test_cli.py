@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from archive_standin import bad_file, inline
 from fake_reading import fake_reading
 from PIL import Image
 
@@ -67,6 +68,22 @@ def test_one_bad_picture_does_not_stop_the_others(tmp_path, capsys):
     assert "bad.png is not a picture" in errors[0]
     assert "bug.png: unexpected KeyError" in errors[1]
     assert "missing.png: no such file" in errors[2]
+
+
+def test_many_files_end_with_an_index_and_failures(tmp_path, capsys, monkeypatch):
+    inline(monkeypatch)
+    for k in range(9):
+        bad_file(tmp_path / "in" / f"{k}.png", "empty")
+    command = [str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    assert cli.main(command) == 1
+    told = capsys.readouterr()
+    assert "0 of 9 pages read" in told.out and "9 failed (ReadError 9)" in told.err
+    assert len((tmp_path / "out" / "failures.csv").read_text().splitlines()) == 10
+    assert cli.main(command) == 2 and "--resume" in capsys.readouterr().err
+    assert cli.main([*command, "--resume"]) == 1 and "0 in this run" in capsys.readouterr().out
+    assert cli.main([*command, "--retry-failed"]) == 1 and "9 in this run" in capsys.readouterr().out
+    assert cli.main([*command, "--resume", "digitize.speed=50"]) == 2
+    assert "other options (digitize.speed=None, now 50)" in capsys.readouterr().err
 
 
 def test_empty_folder_fails_and_says_what_was_expected(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -39,18 +40,18 @@ def write_index(rows: Iterable[dict], out) -> str:
     return name
 
 
-def write_failures(rows: Iterable[dict], out) -> int:
-    """Write failures.csv: path, page, error_type, message; returns how many lines there are."""
-    failed = 0
+def write_failures(rows: Iterable[dict], out) -> Counter:
+    """Write failures.csv: path, page, error_type, message; returns how many pages failed of what (None: did not)."""
+    found = Counter()
     with _placed(out, FAILURES) as path, open(path, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(FAILURE_COLUMNS)
         for row in rows:
+            found[row["error_type"]] += 1
             if row["status"] == "failed":
-                failed += 1
                 # One line each, whatever a message holds.
                 table.writerow([_text(" ".join(str(row[name]).split())) for name in FAILURE_COLUMNS])
-    return failed
+    return found
 
 
 def _write_parquet(rows: Iterable[dict], path: Path) -> None:

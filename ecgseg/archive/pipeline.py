@@ -111,31 +111,38 @@ class Pipeline:
             how = f"took longer than {pool.limit_s:g} s (archive.page_seconds)" if late else how
             self._fail(job, kind, f"{job['path']}: the process that {doing} it {how}")
             return
+        if pool.stage == READ:
+            self._counted(job, head["count"])
         if "error" in head:
             self._fail(job, head["error"], head["message"])
             return
         job["spent_s"] += head["seconds"]
         job["spent_cpu_s"] += head["cpu_s"]
         if pool.stage == READ:
-            self._opened(job, head, data)
+            self._opened(job | {"shape": head["shape"], "dpi": head["dpi"]}, data)
         elif pool.stage == DIGITIZE:
             job["peak_rss_mb"] = head["peak_rss_mb"]
             self.waiting[WRITE].append((job, data))
         else:
             self._done(job, head["row"])
 
-    def _opened(self, job: dict, head: dict, data: bytes) -> None:
-        """Queue a decoded page for digitizing, and the other pages of its file for decoding."""
-        job |= {"count": head["count"], "shape": head["shape"], "dpi": head["dpi"]}
-        suffix = Source(job["path"]).suffix
-        if job["count"] > 1 and holds_one(suffix):
-            told = f"{job['path']} has {job['count']} pages, but its name ends in .{suffix}: rename it to what it is"
+    def _counted(self, job: dict, count: int | None) -> None:
+        """Queue the other pages of a file when its first has been looked at."""
+        job["count"] = count
+        if job.pop("first") and count:
+            if count > 1 and holds_one(Source(job["path"]).suffix):
+                job |= {"count": None, "misnamed": count}  # the names of its pages might be taken by other files
+                return
+            fresh = {"first": False, "spent_s": 0.0, "spent_cpu_s": 0.0}
+            rest = [({**job, **fresh, "page": page}, b"") for page in range(2, count + 1)]
+            self.waiting[READ].extendleft(reversed(rest))
+
+    def _opened(self, job: dict, data: bytes) -> None:
+        """Queue a decoded page for digitizing, unless it cannot be written or need not be read."""
+        if "misnamed" in job:
+            told = f"{job['path']} has {job['misnamed']} pages, and a name of pictures with one: call it .tiff or .pdf"
             self._fail(job, "ReadError", told)
             return
-        if job.pop("first"):
-            fresh = {"first": False, "spent_s": 0.0, "spent_cpu_s": 0.0}
-            rest = [({**job, **fresh, "page": page}, b"") for page in range(2, job["count"] + 1)]
-            self.waiting[READ].extendleft(reversed(rest))
         name = job["name"] = page_name(job["base"], job["page"], job["count"])
         try:
             about = self._complete(name, job)

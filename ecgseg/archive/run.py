@@ -1,7 +1,6 @@
 """One run over an archive: plan, read what is not done, keep the journal, and close with index and failures."""
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -49,16 +48,22 @@ def run(
         raise ArchiveError(f"{out} holds an archive already: go on with --resume, or begin anew with --overwrite")
     journal = journals.open_journal(out, fresh=not resume)
     try:
-        mark, takes = journal.run(options), ALL if resume else NONE
-        settings = Settings(options, output, str(out), overwrite, protected, made_from(options), mark, takes, make)
+        # Where it was computed is no other way of reading.
+        meant = {key: value for key, value in options.items() if key != "device"}
+        mark, takes = journal.run(meant), ALL if resume else NONE
+        settings = Settings(options, output, str(out), overwrite, protected, made_from(meant), mark, takes, make)
         store.recover()
         known = journal.files()
         tasks = plan(sources, known, store.names() if known else set(), settings, retry_failed)
         begun = _begun(tasks, known, journal)
-        with _Progress(sources, known, retry_failed) as bar:
-            for row in rows(begun, settings, archive):
-                journal.add({"event": "page", **row})
-                bar.show(row)
+        try:
+            with _Progress(sources, known, retry_failed) as bar:
+                for row in rows(begun, settings, archive):
+                    journal.add({"event": "page", **row})
+                    bar.show(row)
+        except KeyboardInterrupt:
+            close(journal, out)
+            raise
         return close(journal, out, bar.seconds, bar.now)
     finally:
         journal.close()
@@ -115,13 +120,12 @@ def plan(
 def close(journal, out, seconds: float | None = None, now: int = 0) -> int:
     """Write index and failures from the journal and say what is there; returns 1 if a page failed, else 0."""
     name = write_index(journal.rows(), out)
-    kinds = Counter(row["error_type"] or "read" for row in journal.rows())
-    failed = write_failures(journal.rows(), out)
-    total = kinds.total()
+    kinds = write_failures(journal.rows(), out)
+    total, failed = kinds.total(), kinds.total() - kinds[None]
     speed = "" if seconds is None else f"; {now} in this run, {seconds:.0f} s, {now / max(seconds, 1e-9):.2f} a second"
     print(f"{total - failed} of {total} pages read{speed}")
     if failed:
-        told = ", ".join(f"{kind} {n}" for kind, n in kinds.most_common() if kind != "read")
+        told = ", ".join(f"{kind} {n}" for kind, n in kinds.most_common() if kind is not None)
         print(f"{failed} failed ({told}): see {out}/{FAILURES}", file=sys.stderr)
     missing = "" if name == PARQUET else " (CSV, since pyarrow is not installed: pip install pyarrow for Parquet)"
     print(f"index: {out}/{name}{missing}; look at some overlays")
@@ -155,7 +159,7 @@ class _Progress:
         self.start, self.now, self.failed, self._said = monotonic(), 0, 0, monotonic()
         self.seconds = 0.0
         pages = [p for s in known.values() for p in s.pages.values()]
-        done = sum(not (retry_failed and status == "failed") for status, _ in pages)
+        self.done = done = sum(not (retry_failed and status == "failed") for status, _ in pages)
         rest = sum(s.path not in known for s in sources)
         planned = sum(max(1, state.count or 1) for state in known.values())
         # None: on a terminal only. Rates and the time left are of this run, not of those before it.
@@ -180,5 +184,6 @@ class _Progress:
         self.bar.update()
         if self.bar.disable and monotonic() - self._said > self.LOG_S:
             self._said = monotonic()
-            rate = self.now / self.seconds
-            print(f"{self.now} pages, {self.failed} failed, {rate:.2f} a second", file=sys.stderr, flush=True)
+            rate, left = self.now / self.seconds, self.bar.total - self.done - self.now
+            told = f"{self.done + self.now} of {self.bar.total} pages, {self.failed} failed now, {rate:.2f} a second"
+            print(f"{told}, {left / rate / 60:.0f} min left", file=sys.stderr, flush=True)

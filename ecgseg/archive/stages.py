@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from multiprocessing.connection import Connection
 
 from ecgseg.archive.sources import is_url
@@ -86,17 +87,17 @@ def reader(settings: Settings) -> Callable:
     _limit_memory(MEMORY_BYTES + 16 * max_pixels)
 
     def work(job: dict, _: bytes) -> tuple[dict, bytes]:
-        path = job["path"]
-        source = fetch(path) if is_url(path) else path
+        path, count = job["path"], job["count"]
         try:
-            count = job["count"] or count_pages(source)
+            source = fetch(path) if is_url(path) else path
+            count = count or count_pages(source)
             picture = read_picture(source, job["page"], max_pixels)
         except ReadError as error:
-            # Bytes have no name of their own in errors.
-            raise ReadError(str(error).replace(STDIN, path, 1) if is_url(path) else str(error)) from error
+            # Bytes have no name of their own in errors. The count is told all the same: other pages may be sound.
+            told = str(error).replace(STDIN, path, 1) if is_url(path) else str(error)
+            return {"count": count, "error": "ReadError", "message": told}, b""
         pixels = picture.pixels
-        shape = {"shape": pixels.shape, "dpi": picture.dpi}
-        return {"count": count, **shape}, pixels.tobytes()
+        return {"count": count, "shape": pixels.shape, "dpi": picture.dpi}, pixels.tobytes()
 
     return work
 
@@ -172,8 +173,6 @@ def writer(settings: Settings) -> Callable:
 
 def made_from(options: dict) -> str:
     """Return a digest of digitizing options: results made with other ones are not taken for complete."""
-    from hashlib import sha256
-
     return sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:12]
 
 

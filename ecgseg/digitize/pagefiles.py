@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ecgseg.output.about import plain
 from ecgseg.output.files import place
 from ecgseg.output.formats import output_paths, write_formats
 
@@ -43,7 +44,7 @@ def measured(recording) -> dict:
         problem = f"measuring failed unexpectedly ({type(error).__name__}: {error}); please report it with the picture"
         recording.warnings.append(problem)
         return {key: {"value": None, "unit": "", "reason": problem} for key in MEASURED}
-    return {key: {n: getattr(values[key], n) for n in ("value", "unit", "reason")} for key in MEASURED}
+    return plain({key: {n: getattr(values[key], n) for n in ("value", "unit", "reason")} for key in MEASURED})
 
 
 def make_files(reading, stem: Path, output: dict, more: Callable[[], dict]) -> dict:
