@@ -88,8 +88,9 @@ def check(sentence: str, measurements: Measurements) -> Verdict:
 
 def _take_reasons(text: str, m: Measurements) -> tuple[str, list[str]]:
     """Return the text with each reason out of the measurements as one sign, and the list of these reasons."""
-    keys = [*m.values, *(f"finding:{k}" for k in m.findings)]
-    known = {plain(reason(m, k)) for k in keys if (m.findings[k[8:]] if k[:8] == "finding:" else m.values[k]).reason}
+    keys = {x.reason: k for k, x in m.values.items() if x.reason}
+    keys |= {x.reason: f"finding:{k}" for k, x in m.findings.items() if x.reason}
+    known = {plain(reason(m, k)) for k in keys.values()}
     why = sorted((r for r in known if f": {r}" in text or f", {r}" in text), key=len, reverse=True)
     for k, words in enumerate(why):
         text = text.replace(f": {words}", f": ⟦{k}⟧").replace(f", {words}", f", ⟦{k}⟧")
@@ -297,24 +298,36 @@ class _Part:
         return key
 
     def _grades(self, plainly: bool) -> list[str]:
-        grades = [i for i in self.found if isinstance(i, Grade)]
-        if not grades:
-            return []
-        graded = [n for n in self.named if isinstance(n.item, Quantity)]
-        if len(grades) > 1 or not graded:
-            raise _Refused("a grade, and which measurement it grades is not plain")
         evidence = []
-        for one in graded:
-            if one.item.per_lead:
-                raise _Refused(f"{_called(one.item)} has no usual range here")
-            flag = self.m.values[one.item.key].flag
-            if flag is None:
-                raise _Refused(f"{_called(one.item)} is not graded")
-            if (flag == grades[0].flag) is not plainly:
-                raise _Refused(f"{_called(one.item)} is {flag}")
-            evidence.append(one.item.key)
-            one.said = True
+        for grade, graded in self._graded_by():
+            for one in graded:
+                if one.item.per_lead:
+                    raise _Refused(f"{_called(one.item)} has no usual range here")
+                flag = self.m.values[one.item.key].flag
+                if flag is None:
+                    raise _Refused(f"{_called(one.item)} is not graded")
+                if (flag == grade.flag) is not plainly:
+                    raise _Refused(f"{_called(one.item)} is {flag}")
+                evidence.append(one.item.key)
+                one.said = True
         return evidence
+
+    def _graded_by(self) -> list[tuple[Grade, list[_Named]]]:
+        """Return each grade with what it grades: one grade all of the part, several each the name before it."""
+        at = [k for k, i in enumerate(self.found) if isinstance(i, Grade)]
+        named = [n for n in self.named if isinstance(n.item, Quantity)]
+        if not at:
+            return []
+        if len(at) == 1 and named:
+            return [(self.found[at[0]], named)]
+        in_turn = len(at) == len(named) and all(
+            n.at < k and (j == len(at) - 1 or k < named[j + 1].at)
+            for j, (n, k) in enumerate(zip(named, at, strict=True))
+        )
+        # `PR 160 ms, long QRS`: an adjective of the next name is no grade of this one.
+        if not in_turn or any(isinstance(self.found[k + 1], Quantity) for k in at[:-1]):
+            raise _Refused("a grade, and which measurement it grades is not plain")
+        return [(self.found[k], [n]) for k, n in zip(at, named, strict=True)]
 
     def _findings(self, negated: bool, because: list[str]) -> list[str]:
         if (self.groups or because) and not self.named:
@@ -358,6 +371,8 @@ class _Part:
         if one.numbers:
             raise _Refused("a number for what is denied")
         keys = keys_of(claim, self.groups)
+        if claim.kind and one.leads and not self.groups:
+            keys = [f"{claim.kind}_{g}" for g, leads in GROUPS.items() if set(leads) == set(one.leads)] or keys
         single = claim.kind or claim.any_of or (len(claim.needs) == 1 and claim.needs[0][1] == PRESENT)
         if not single or claim.leads:
             raise _Refused("denies several things at once")

@@ -1,18 +1,21 @@
 """Files of a report: NAME.measurements.json, NAME.report.md, NAME.report.json; and what can be read to make one."""
 
 import json
+import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from ecgseg.errors import RecordError
 from ecgseg.measure import SEXES, measure
-from ecgseg.measure.model import Finding, Measurement, Measurements, Reference
+from ecgseg.measure.model import Measurement, Measurements, Reference
+from ecgseg.measure.rules import all_findings
 from ecgseg.output.about import plain
 from ecgseg.output.files import place
 from ecgseg.recording import Recording, read_csv, read_wfdb
 from ecgseg.report.errors import ReportError
 from ecgseg.report.model import FORMAT, SECTIONS, Report, as_markdown, escaped
 from ecgseg.report.template import template_report
+from ecgseg.report.wording import UNITS
 
 MEASUREMENTS, MARKDOWN, JSON = ".measurements.json", ".report.md", ".report.json"
 SUFFIXES = (MEASUREMENTS, MARKDOWN, JSON)
@@ -123,16 +126,23 @@ def _cell(sentence) -> str:
 
 
 def read_measurements(path) -> Measurements:
-    """Read a file that `Measurements.to_json` wrote; raises ReportError saying what does not fit."""
+    """Read a file that `Measurements.to_json` wrote; raises ReportError saying what does not fit.
+
+    Grades and findings are made anew from the values, so that they follow a value that was changed or taken out.
+    """
     path = Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("format") != "ecgseg.measurements/1":
             raise ValueError(f"its format is {content.get('format')!r}, not ecgseg.measurements/1")
+        values = {k: _measurement(v) for k, v in content["measurements"].items()}
+        for key, unit in UNITS.items():
+            values.setdefault(key, Measurement(key, None, unit, reason="it is not in the file"))
+        patient = content["patient"]
         return Measurements(
-            name=content["name"],
-            values={k: _measurement(v) for k, v in content["measurements"].items()},
-            findings={k: Finding(**_tuples(v)) for k, v in content["findings"].items()},
+            name=str(content["name"]),
+            values=values,
+            findings=all_findings(values, patient["sex"], patient["age"]),
             **{f.name: content[f.name] for f in fields(Measurements) if f.name not in ("name", "values", "findings")},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -172,9 +182,15 @@ def _with_about(recording: Recording, path: Path) -> Recording:
 
 
 def _measurement(content: dict) -> Measurement:
-    content = _tuples(content)
-    return Measurement(**{**content, "reference": content["reference"] and Reference(**content["reference"])})
-
-
-def _tuples(content: dict) -> dict:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
+    """Return a measurement with its grade made anew; a value that was taken out without a reason gets one."""
+    content = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
+    usual = content["reference"] and Reference(**content["reference"])
+    m = Measurement(**{**content, "reference": usual})
+    if m.value is None:
+        return replace(m, flag=None, reason=m.reason or "there is no value in the file")
+    if not isinstance(m.value, int | float) or not math.isfinite(m.value):
+        raise ValueError(f"{m.key} is {m.value!r}, not a number")
+    if m.flag is None or usual is None:
+        return m
+    low, high = usual.low is not None and m.value < usual.low, usual.high is not None and m.value > usual.high
+    return replace(m, flag="low" if low else "high" if high else "normal")

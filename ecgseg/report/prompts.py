@@ -6,7 +6,7 @@ from ecgseg.measure.model import NOT_ASSESSABLE, PRESENT, Measurements
 from ecgseg.measure.rules_st import GROUPS
 from ecgseg.report.model import Rejected
 from ecgseg.report.slots import NA, Slot
-from ecgseg.report.wording import listed, name_of, reason, shown
+from ecgseg.report.wording import KINDS, TERRITORIES, finding_name, listed, name_of, reason, shown
 
 VERSION = "1"  # goes up with every change of a text below: a report says which one it was made with
 SYSTEM = (
@@ -14,33 +14,34 @@ SYSTEM = (
     "units. Add no diagnosis, no cause, no advice and no other number."
 )
 EXAMPLES = (
-    ({"T axis": "31°", "range of RR": "84 ms"}, "The T axis is 31° and the range of RR is 84 ms."),
     ({"P duration": "104 ms, within the usual range"}, "The P duration is 104 ms, within the usual range."),
+    ({"T axis": "31°", "QT interval": "396 ms"}, "The T axis is 31° and the QT interval is 396 ms."),
     (
-        {"absent": ["T inversion in the inferior leads", "ST depression in the inferior leads"]},
-        "There is no T inversion or ST depression in the inferior leads.",
+        {"where": "inferior leads", "absent": ["ST depression", "T inversion", "pathological Q waves"]},
+        "There is no ST depression, T inversion or pathological Q waves in the inferior leads.",
     ),
-    ({"present": ["short QTc", "extreme axis"]}, "There is a short QTc and an extreme axis."),
-    ({"QRS area in V6": f"{NA}: the lead is flat"}, f"The QRS area in V6 is {NA}."),
+    ({"absent": ["wide QRS"]}, "There is no wide QRS."),
+    ({"present": ["short QTc", "extreme axis"]}, "There is short QTc and extreme axis."),
+    ({NA: ["low voltage"]}, f"Low voltage is {NA}."),
 )
 _GRADES = {"normal": "within the usual range", "high": "above the usual range", "low": "below the usual range"}
 
 
 def facts(slot: Slot, m: Measurements) -> dict:
     """Return what a slot speaks of: measurements by name with value, unit and grade, findings by their status."""
-    out: dict = {}
-    by_status: dict[str, list[str]] = {}
-    for key in slot.evidence:
-        if not key.startswith("finding:"):
-            out[name_of(key)] = _value(m, key)
-            continue
-        finding = m.findings[key.removeprefix("finding:")]
-        name = name_of(key)
-        if finding.status == PRESENT and finding.leads and finding.key.rpartition("_")[2] in GROUPS:
-            name += f" {listed(finding.leads)}"
-        heading = NA if finding.status == NOT_ASSESSABLE else finding.status
-        by_status.setdefault(heading, []).append(name)
-    return by_status | out
+    values = {name_of(k): _value(m, k) for k in slot.evidence if not k.startswith("finding:")}
+    keys = [k.removeprefix("finding:") for k in slot.evidence if k.startswith("finding:")]
+    groups = {k.rpartition("_")[2] for k in keys}
+    # Leads that all findings share are said once.
+    shared = len(groups) == 1 and groups <= set(GROUPS)
+    out: dict = {"where": TERRITORIES[groups.pop()]} if shared else {}
+    for key in keys:
+        finding = m.findings[key]
+        name = KINDS[key.rpartition("_")[0]] if shared else finding_name(key)
+        if finding.status == PRESENT and finding.leads and key.rpartition("_")[2] in GROUPS:
+            name += f" {'in ' if shared else ''}{listed(finding.leads)}"
+        out.setdefault(NA if finding.status == NOT_ASSESSABLE else finding.status, []).append(name)
+    return out | values
 
 
 def _value(m: Measurements, key: str) -> str:
@@ -54,10 +55,7 @@ def _value(m: Measurements, key: str) -> str:
 
 def chat(slot: Slot, m: Measurements, rejected: tuple[Rejected, ...] = ()) -> list[dict[str, str]]:
     """Return the messages for one slot; what was rejected before is shown with the reasons."""
-    messages = [{"role": "system", "content": SYSTEM}]
-    for given, answer in EXAMPLES:
-        messages += [{"role": "user", "content": _json(given)}, {"role": "assistant", "content": answer}]
-    messages.append({"role": "user", "content": _json(facts(slot, m))})
+    messages = ask(facts(slot, m))
     for one in rejected[-1:]:
         messages.append({"role": "assistant", "content": one.text})
         messages.append(
@@ -67,6 +65,14 @@ def chat(slot: Slot, m: Measurements, rejected: tuple[Rejected, ...] = ()) -> li
             }
         )
     return messages
+
+
+def ask(given: dict) -> list[dict[str, str]]:
+    """Return the messages that ask for a sentence on these facts: instructions, examples, the facts."""
+    messages = [{"role": "system", "content": SYSTEM}]
+    for example, answer in EXAMPLES:
+        messages += [{"role": "user", "content": _json(example)}, {"role": "assistant", "content": answer}]
+    return [*messages, {"role": "user", "content": _json(given)}]
 
 
 def _json(given: dict) -> str:

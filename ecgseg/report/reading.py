@@ -77,22 +77,24 @@ def plain(text: str) -> str:
 def items(text: str) -> list[object]:
     """Return what a sentence (out of `plain`) says, item by item; unknown words are items too."""
     found: list[object] = []
+    # Letters whose small form is longer would shift all behind them; `check` refuses them anyway.
+    small = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
     at = 0
     while at < len(text):
         if text[at] == " ":
             at += 1
             continue
-        item, at = _next(text, at)
+        item, at = _next(text, small, at)
         found.append(item)
     return found
 
 
-def _next(text: str, at: int) -> tuple[object, int]:
+def _next(text: str, small: str, at: int) -> tuple[object, int]:
     if match := _REASON.match(text, at):
         return Because(int(match[1])), match.end()
     if (match := _LEAD_RANGE.match(text, at)) and match[1] < match[2]:
         return Leads(LEADS[LEADS.index(match[1]) : LEADS.index(match[2]) + 1]), match.end()
-    phrase = _phrase(text.lower(), at)
+    phrase = _phrase(small, at)
     lead = _LEAD.match(text, at)
     if lead and (phrase is None or lead.end() > at + len(phrase)):
         return Leads((lead[0],)), lead.end()

@@ -265,7 +265,9 @@ def _joined(keys: list[str], last: str) -> list[str]:
 
 def _hypertrophy(m: Measurements, key: str) -> Slot:
     """Name the voltages that were added: S (or Q of a QS) and the tallest R."""
-    parts = [k for k in m.findings[key].evidence if "_amplitude." in k and m.values[k].value is not None]
+    parts = [
+        k for k in m.findings[key].evidence if "_amplitude." in k and k in m.values and m.values[k].value is not None
+    ]
     tall = [k for k in parts if k.startswith("r_")]
     parts = [k for k in parts if k not in tall] + sorted(tall, key=m.value, reverse=True)[:1]
     text = FINDINGS[key]

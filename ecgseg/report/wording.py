@@ -23,6 +23,13 @@ COMMON = {
     "t_axis": "T axis",
     "limb_residual": "disagreement of the limb leads",
 }
+UNITS = {
+    **dict.fromkeys(COMMON, "ms"),
+    **dict.fromkeys(("p_axis", "qrs_axis", "t_axis"), "deg"),
+    **dict.fromkeys(("other_beats", "spikes"), "beats"),
+    "heart_rate": "1/min",
+    "limb_residual": "%",
+}
 IN_A_LEAD = {
     "p_amplitude": "P amplitude",
     "q_amplitude": "Q amplitude",
@@ -72,14 +79,14 @@ FINDINGS = {
     "low_voltage": "low voltage",
 }
 _DECIMALS = {"mV": 2, "s": 2, "mV·ms": 1}
-_UNITS = {"1/min": "/min", "deg": "°", "beats": ""}
+_SIGNS = {"1/min": "/min", "deg": "°", "beats": ""}
 
 
 def shown(m: Measurement) -> str:
     """Return value and unit as a person reads them: 72/min, 160 ms, −0.12 mV, 45°; beats are a bare count."""
     decimals = _DECIMALS.get(m.unit, 0)
     number = f"{round(m.value, decimals) + 0.0:.{decimals}f}".replace("-", "−")
-    unit = _UNITS.get(m.unit, f" {m.unit}")
+    unit = _SIGNS.get(m.unit, f" {m.unit}")
     return f"{number}{unit}"
 
 
