@@ -34,7 +34,7 @@ class Standin:
         if "deadly" in name:
             os.kill(os.getpid(), signal.SIGKILL)
         if "endless" in name:
-            time.sleep(60)
+            time.sleep(600)
         time.sleep(self.seconds)
         reading = fake_reading(name)
         # Something of the very picture, so that mixed-up pages would show.
@@ -118,6 +118,7 @@ def inline(monkeypatch):
 if __name__ == "__main__":  # python archive_standin.py OUT SECONDS FLAG… -- INPUT…: a run that a test can kill
     from ecgseg.archive.run import run
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     arguments = sys.argv[3:]
     flags, inputs = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
     sizes = {"workers": 1, "readers": 1, "writers": 2}

@@ -460,3 +460,16 @@ def test_only_what_belongs_to_the_run_is_taken_over_by_a_second_lane(tmp_path, s
     for settings, read in ((first, 1), (first, 1), (replace(first, run="second"), 2)):
         rows = list(Pipeline(settings, 1, 1, 1, 60).run([task]))
         assert [row["status"] for row in rows] == ["ok"] and len(seen) == read
+
+
+@pytest.mark.parametrize(("cluster", "launcher"), [("slurm", "SlurmLauncher"), ("local", "LocalLauncher")])
+def test_sweeps_can_be_jobs(cluster, launcher):
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    from hydra import compose, initialize_config_dir
+
+    from ecgseg.paths import CONFIGS
+
+    with initialize_config_dir(str(CONFIGS.resolve()), version_base="1.3"):
+        cfg = compose("train", [f"+cluster={cluster}", "hydra.launcher.cpus_per_task=3"], return_hydra_config=True)
+    assert cfg.hydra.launcher._target_.endswith(launcher) and cfg.hydra.launcher.cpus_per_task == 3
+    assert cfg.hydra.launcher.timeout_min == 1440

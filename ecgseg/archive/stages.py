@@ -148,6 +148,9 @@ def digitizer(settings: Settings) -> Callable:
 
 def writer(settings: Settings) -> Callable:
     """Return the function that measures a reading and writes its files."""
+    # Before the first page, so that what it takes is what a page takes.
+    import ecgseg.measure
+    import ecgseg.plot  # noqa: F401
     from ecgseg.archive.store import open_store
     from ecgseg.digitize.pagefiles import make_files, summary
 
