@@ -4,7 +4,7 @@ from ecgseg.measure.facts import Facts, Missing, Outcome
 
 _IRREGULAR_MS, _IRREGULAR_SHARE = 120.0, 0.15
 _LEAST_OTHER_SHARE = 0.5
-_SINUS_AXIS = (0.0, 90.0)
+_SINUS_AXIS, _SINUS_UNSURE = (0.0, 90.0), 30.0  # degrees
 _SLOW = 50.0
 
 
@@ -29,15 +29,20 @@ def bradycardia(facts: Facts) -> Outcome:
 def sinus_rhythm(facts: Facts) -> Outcome:
     """P waves as in sinus rhythm.
 
-    Criterion: a P wave at a constant distance before the QRS, its axis from 0 to 90 degrees (upright in I and aVF); not
-    where pacemaker spikes are seen. P waves that are not conducted are not looked for.
-    Source: Surawicz and Knilans, Chou's Electrocardiography in Clinical Practice.
+    Criterion: a P wave at a constant distance before the QRS, its axis from 0 to 90 degrees (upright in I and aVF), not
+    judged within 30 degrees outside of these, with pacemaker spikes, or where PR is short and the QRS wide. P waves that are not
+    conducted are not looked for.
+    Source: Surawicz and Knilans, Chou's Electrocardiography in Clinical Practice; the 30 degrees are this package's.
     """
-    facts.need("pr")
     if _spiked(facts):
         raise Missing("pacemaker spikes before the beats: the atria may be paced")
-    low, high = _SINUS_AXIS
-    return Outcome(low <= facts.need("p_axis") <= high)
+    if facts.need("pr") < 120 and facts.need("qrs") >= 120:
+        raise Missing("PR is short and the QRS wide: what starts the beats cannot be told")
+    (low, high), axis = _SINUS_AXIS, facts.need("p_axis")
+    beyond = max(low - axis, axis - high)
+    if 0 < beyond <= _SINUS_UNSURE:
+        raise Missing("the P axis lies at the limits of sinus rhythm")
+    return Outcome(beyond <= 0)
 
 
 def irregular(facts: Facts) -> Outcome:

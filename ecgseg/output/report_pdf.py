@@ -100,6 +100,20 @@ def write_report(
     return place([path], save, overwrite)[0]
 
 
+def rows_of(table: Sequence[Mapping]) -> list[dict]:
+    """Return the rows that `write_report` takes, out of the table of an ecgseg.report.Report."""
+    return [
+        {
+            "name": row["measurement"],
+            "value": None if row["value"] == "–" else row["value"],
+            "reference": row["usual"],
+            "note": row["note"],
+            "flag": bool(row["flag"]),
+        }
+        for row in table
+    ]
+
+
 def compose(recording: Recording, picture, measurements: Sequence[Mapping], text: Sequence[str], made: datetime):
     """Return the page as a matplotlib figure, one axes in mm over all of it, y downwards."""
     from matplotlib.figure import Figure

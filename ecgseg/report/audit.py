@@ -40,6 +40,8 @@ _FINDINGS = {
     r"t(?: wave)? inversion|inverted t": ["t_inversion_anterior", "t_inversion_inferior", "t_inversion_lateral"],
     r"q waves": ["q_waves_anterior", "q_waves_inferior", "q_waves_lateral"],
 }
+_GROUP_WORDS = {"anterior": "chest leads", "inferior": "inferior leads", "lateral": "high lateral leads"}
+_BY_GROUP = {f"_{kind}_anterior" for kind in ("st_elevation", "st_depression", "t_inversion", "q_waves")}
 _FIBRILLATION = "atrial fibrillation"
 _NEVER = re.compile(
     r"infarct|isch[ae]|flutter|fibrillat|wpw|wolff|pre-?excit|pericard|myocard|angina|embol|hyperkal|hypokal|brugada|"
@@ -98,8 +100,10 @@ def _findings(sentence: Sentence, m: Measurements) -> list[str]:
         wanted = "not_assessable" if "not assessable" in part else "absent" if denied else PRESENT
         for pattern, keys in _FINDINGS.items():
             if re.search(rf"(?<!\w)(?:{pattern})", part, re.IGNORECASE):
-                status = {m.findings[k].status for k in keys}
-                if wanted not in status:
+                named = [k for k in keys if _GROUP_WORDS.get(k.rpartition("_")[2], "-") in part.lower()] or keys
+                status = {m.findings[k].status for k in named}
+                # A denial or a refusal is about all of them; something is there if one is.
+                if wanted not in status or (wanted != PRESENT and len(status) > 1 and "_" + keys[0] in _BY_GROUP):
                     wrong.append(f"'{pattern}' said to be {wanted}, it is {'/'.join(sorted(status))}")
     return wrong
 

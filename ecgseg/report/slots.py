@@ -159,9 +159,8 @@ def _intervals(m: Measurements) -> list[Slot]:
     text, evidence = _graded(m, "qtc_fridericia", "long_qtc", "short_qtc")
     slots.append(_slot("intervals", "qtc", text, *evidence))
     beside = m.values["qtc_bazett"]
-    if beside.value is not None:
-        slots.append(_slot("intervals", "qtc_bazett", f"{name_of('qtc_bazett')} {shown(beside)}", "qtc_bazett"))
-    return slots
+    text = f"{name_of('qtc_bazett')} {shown(beside)}" if beside.value is not None else _graded(m, "qtc_bazett")[0]
+    return [*slots, _slot("intervals", "qtc_bazett", text, "qtc_bazett")]
 
 
 def _bundles(m: Measurements) -> Slot:
