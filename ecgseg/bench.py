@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = {
         "decoder (vectorised extractor)": wait(lambda: line_position(line, mask)),
         "strips: network + decoder": wait(lambda: trace_strips(net, page.image, strips)),
-        "whole page: rows, names, pulses": wait(lambda: look(page_net, name_net, page.image, device)),
+        "whole page: rows, names, pulses": wait(lambda: look(page_net, name_net, page.image)),
         "classic extractor": lambda: classic_digitize(page.image, strips, 8.0),
     }
     h, w = page.image.shape[:2]

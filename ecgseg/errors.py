@@ -21,5 +21,9 @@ class WeightsError(EcgsegError):
     """The network's weights are missing, damaged or of another model."""
 
 
+class OptionError(EcgsegError):
+    """An option has an unknown name or a value that cannot be used."""
+
+
 class RecordError(EcgsegError):
     """A file of a recording (WFDB, CSV) is missing, damaged or not a 12-lead ECG."""

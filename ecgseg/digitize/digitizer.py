@@ -20,8 +20,9 @@ from ecgseg.digitize.flat.grid import FlatPage, flatten, grid_from_scale
 from ecgseg.digitize.locate.find import PageMaps, look
 from ecgseg.digitize.locate.findings import Findings
 from ecgseg.digitize.locate.locate import Located, locate
-from ecgseg.digitize.options import OptionError, Options, load_options
+from ecgseg.digitize.options import Options, load_options
 from ecgseg.errors import GridError, LayoutError
+from ecgseg.nets.runtime import open_net, usable_device
 from ecgseg.recording import Recording
 
 FLAT_PX_PER_MM = 8.0  # what the shipped networks were trained at: 200 dpi, 0.125 mm a pixel
@@ -94,24 +95,13 @@ class Digitizer:
         `options` are the keys of configs/digitize/default.yaml; raises OptionError for one that is unknown or
         unusable and WeightsError for weights that cannot be loaded.
         """
-        # Options first: a typing mistake should not cost the seconds that importing torch takes.
         checked = load_options(weights=None if weights is None else str(weights), device=device, **options)
-        import torch
-
-        from ecgseg.nets.weights import load_net
-
-        where = checked.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            torch.empty(0, device=where)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise OptionError(f"digitize.device is '{where}', which cannot be used here: {reason}") from error
-        strip, about = load_net(checked.weights, device=where)
-        page, about_page = load_net(checked.page_weights, device=where, kind="page")
-        name, about_name = load_net(checked.name_weights, device=where, kind="name")
-        grid, about_grid = load_net(checked.grid_weights, device=where, kind="grid")
-        about = {**about, "page": about_page, "name": about_name, "grid": about_grid}
-        return cls(Nets(page, name, strip, grid, about), checked, where)
+        where = usable_device(checked.device)
+        paths = {"strip": checked.weights, **{k: getattr(checked, f"{k}_weights") for k in ("page", "name", "grid")}}
+        nets = {kind: open_net(kind, path, where, checked.runtime) for kind, path in paths.items()}
+        strip = nets["strip"].about
+        about = {**strip, **{kind: net.about for kind, net in nets.items() if kind != "strip"}}
+        return cls(Nets(**nets, about=about), checked, where)
 
     def __call__(self, image) -> Recording:
         """Digitize a file or an (H, W, 3) uint8 RGB array; raises an EcgsegError that says what is wrong."""
@@ -155,7 +145,7 @@ class Digitizer:
         """Return the flat page by the scale given, by its grid, or by what else tells the scale; and warnings."""
         given = self.options.px_per_mm
         try:
-            return flat_page(pixels, given, self.nets.grid, self.device), ()
+            return flat_page(pixels, given, self.nets.grid), ()
         except GridError as error:
             if given is not None:
                 raise
@@ -177,13 +167,13 @@ class Digitizer:
 
     def _sees_grid(self, pixels: np.ndarray) -> bool:
         try:
-            see_field(pixels, self.nets.grid, self.device)
+            see_field(pixels, self.nets.grid)
         except GridError:
             return False
         return True
 
     def _look(self, image: np.ndarray) -> tuple[PageMaps, Findings]:
-        return look(self.nets.page, self.nets.name, image, self.device)
+        return look(self.nets.page, self.nets.name, image)
 
     def _upright(self, flat: FlatPage, clock: "_Clock") -> _Page:
         """Read the page as its text lies and, where its leads do not obey what they must, also turned.
@@ -262,6 +252,7 @@ class Digitizer:
             "versions": versions(),
             "weights": self.nets.about,
             "device": self.device,
+            "runtime": getattr(self.nets.strip, "runtime", "torch"),
             "method": opt.method,
             "image": {"width": int(shape[1]), "height": int(shape[0])},
             "scale": {
@@ -313,7 +304,7 @@ class _Clock:
 def versions() -> dict[str, str]:
     """Return the versions of what made a recording; `not installed` for a package run from its folder."""
     found = {"python": platform.python_version()}
-    for package in ("ecgseg", "torch", "numpy", "opencv-python-headless"):
+    for package in ("ecgseg", "torch", "onnxruntime", "numpy", "opencv-python-headless"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -5,15 +5,12 @@ from numbers import Real
 
 import yaml
 
-from ecgseg.errors import EcgsegError
+from ecgseg.errors import OptionError
 from ecgseg.layout import layout_names
 from ecgseg.paths import CONFIGS
 
 METHODS = ("network", "classic")
-
-
-class OptionError(EcgsegError):
-    """An option has an unknown name or a value that cannot be used."""
+RUNTIMES = (None, "onnx", "torch")
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,7 @@ class Options:
     name_weights: str | None
     grid_weights: str | None
     device: str | None
+    runtime: str | None
 
     def __post_init__(self):
         for key in ("speed", "gain", "px_per_mm", "fs", "max_pixels"):
@@ -42,6 +40,8 @@ class Options:
                 raise OptionError(f"digitize.{key} is {value!r}; give a number above 0")
         if self.method not in METHODS:
             raise OptionError(f"digitize.method is {self.method!r}; the choices are {', '.join(METHODS)}")
+        if self.runtime not in RUNTIMES:
+            raise OptionError(f"digitize.runtime is {self.runtime!r}; the choices are null, onnx, torch")
         if self.layout is not None and self.layout not in layout_names():
             raise OptionError(
                 f"digitize.layout is {self.layout!r}; the choices are {', '.join(layout_names())}, "

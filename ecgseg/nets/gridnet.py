@@ -2,25 +2,45 @@
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-GRID_STRIDE = 32  # px of the network's input from cell to cell; input sides are multiples of it
-WINDOW = 64  # px of a cell's spectrum: two cells, so that each pixel is in the middle of one
-RATIO = 5 ** (1 / 21)  # from one radius of the spectrum to the next: 8 %
-RADII = 41  # of the spectrum, from LOWEST cycles per window: to half a cycle per px
-LOWEST = 1.45
-ANGLES = 24  # over 180°
-SMALLEST_PX, LARGEST_PX = 10.0, 64.0  # px per 5 mm that are trained
-SIZES = 30  # of a grid that are told apart
-SMALLEST = 8.0  # px per 5 mm of the first of them
-TURNS = ANGLES // 2  # over 90°
-HARMONICS = (1, 2, 3, 4, 5, 10)  # of the 5 mm lines: the fifth is that of 1 mm
-_AROUND = 49  # px over which the brightness of the paper is taken
-_CONTRAST = 65  # px over which the contrast is
-_LIMIT = 2.5  # of the contrast about it: black ink then counts no more than a plain grid line
+from ecgseg.nets.gridbins import (
+    ANGLES,
+    AROUND,
+    CONTRAST,
+    GRID_STRIDE,
+    HARMONICS,
+    LARGEST_PX,
+    LEAST_CONTRAST,
+    LIMIT,
+    LOWEST,
+    RADII,
+    RATIO,
+    SIZES,
+    SMALLEST,
+    SMALLEST_PX,
+    TURNS,
+    WINDOW,
+    log_polar,
+    radius_bins,
+)
+
+__all__ = [
+    "ANGLES",
+    "GRID_STRIDE",
+    "LARGEST_PX",
+    "LOWEST",
+    "RADII",
+    "RATIO",
+    "SIZES",
+    "SMALLEST",
+    "SMALLEST_PX",
+    "TURNS",
+    "WINDOW",
+    "GridNet",
+]
 
 
 class GridNet(nn.Module):
@@ -46,7 +66,7 @@ class GridNet(nn.Module):
         self.blocks = nn.ModuleList(_Block(context, dilation=2**k) for k in range(blocks))
         self.head = nn.Conv2d(context, 2 + SIZES * TURNS, 1)
         nn.init.zeros_(self.head.weight)
-        index, share = log_polar()
+        index, share = map(torch.from_numpy, log_polar())
         self.register_buffer("window", _hann_window(), persistent=False)
         self.register_buffer("index", index, persistent=False)
         self.register_buffer("share", share, persistent=False)
@@ -78,13 +98,10 @@ class GridNet(nn.Module):
         peaks = self.peaks(polar[:, None])
         one, other = peaks[:, :, :TURNS], peaks[:, :, TURNS:]  # the two families lie at right angles
         both = torch.cat([one + other, (one - other).abs()], dim=1)
-        top = math.log(WINDOW / SMALLEST / LOWEST) / math.log(RATIO)  # radius index of the finest grid's 5 mm lines
         lines = []
         for k in HARMONICS:
-            first = round(top + math.log(k) / math.log(RATIO))
-            wanted = first - torch.arange(SIZES, device=polar.device)
-            inside = ((wanted >= 0) & (wanted < RADII)).float()
-            lines.append(both[..., wanted.clamp(0, RADII - 1)] * inside)
+            wanted, inside = (torch.from_numpy(v).to(polar.device) for v in radius_bins(k))
+            lines.append(both[..., wanted] * inside)
         ladder = self.ladder.expand(len(polar), 1, TURNS, SIZES)
         return self.comb(torch.cat([*lines, ladder], dim=1))[:, 0].transpose(1, 2).flatten(1)
 
@@ -95,9 +112,9 @@ def darkness(image: Tensor) -> tuple[Tensor, Tensor]:
     image (B, 3, H, W) in 0..1; both (B, 1, H, W). The darkest channel is used: grids of any colour look alike.
     """
     least = image.amin(dim=1, keepdim=True)
-    off = _mean(least, _AROUND) - least
-    contrast = _mean(off.abs(), _CONTRAST) + 0.006  # 1.5 grey levels: what is fainter is noise
-    return (off / contrast).clamp(-_LIMIT, _LIMIT), torch.log(contrast) + 3.0
+    off = _mean(least, AROUND) - least
+    contrast = _mean(off.abs(), CONTRAST) + LEAST_CONTRAST
+    return (off / contrast).clamp(-LIMIT, LIMIT), torch.log(contrast) + 3.0
 
 
 def told(lattice: Tensor) -> tuple[Tensor, Tensor]:
@@ -126,24 +143,6 @@ def _nearby(lattice: Tensor) -> tuple[Tensor, ...]:
     turns = torch.arange(TURNS, device=share.device).view(1, 1, -1, 1, 1) - j[:, None, None]
     turns = torch.remainder(turns + TURNS // 2, TURNS) - TURNS // 2
     return share * (sizes.abs() <= 1) * (turns.abs() <= 1), sizes, turns, i, j
-
-
-def log_polar() -> tuple[Tensor, Tensor]:
-    """Return which four values of a flattened half spectrum (WINDOW, WINDOW / 2 + 1) are mixed, (4, ANGLES · RADII),
-    and by which shares, for the spectrum at each angle and radius."""
-    angle = np.deg2rad(180.0 * np.arange(ANGLES) / ANGLES)[:, None]
-    radius = np.minimum(LOWEST * RATIO ** np.arange(RADII), WINDOW / 2)
-    x, y = (f(angle) * radius for f in (np.cos, np.sin))
-    x, y = np.where(x < 0, -x, x), np.where(x < 0, -y, y)  # the other half is the same
-    x, y = np.minimum(x, WINDOW / 2 - 1e-6), np.clip(y, -WINDOW / 2, WINDOW / 2 - 1e-6)
-    x0, y0 = np.floor(x).astype(int), np.floor(y).astype(int)
-    index, share = [], []
-    for dx in (0, 1):
-        for dy in (0, 1):
-            index.append(((y0 + dy) % WINDOW) * (WINDOW // 2 + 1) + x0 + dx)
-            share.append(np.abs(1 - dx - (x - x0)) * np.abs(1 - dy - (y - y0)))
-    flat = [np.stack(v).reshape(4, -1) for v in (index, share)]
-    return torch.from_numpy(flat[0]), torch.from_numpy(flat[1]).float()
 
 
 def _mean(x: Tensor, side: int) -> Tensor:

@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from ecgseg.layout import LEADS
+from ecgseg.nets.plain import NAME_HEIGHT, NAME_WIDTH, NAMES
 
-NAMES = ("none", *LEADS, "-aVR")  # none: no lead's name; -aVR is aVR printed upside down
-NAME_HEIGHT, NAME_WIDTH = 56, 144  # px at 8 px/mm: 7 × 18 mm
+__all__ = ["NAMES", "NAME_HEIGHT", "NAME_WIDTH", "NameNet"]
 
 
 class NameNet(nn.Module):

@@ -1,6 +1,5 @@
 """The page network: what is where on a flat page, at low resolution, before anyone knows which lead is where."""
 
-import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,6 +23,9 @@ class PageNet(nn.Module):
     """
 
     def __init__(self, encoder: str = "tu-resnet10t", decoder_channels: tuple[int, ...] = (128, 96, 64, 32)):
+        # The training's library: seconds to import, and nothing that uses a trained network needs it.
+        import segmentation_models_pytorch as smp
+
         super().__init__()
         self.config = {"encoder": encoder, "decoder_channels": list(decoder_channels)}
         self.unet = smp.Unet(

@@ -1,13 +1,13 @@
 """The network: an smp U-Net over 2×2 pixel blocks whose head gives the masks and the line."""
 
-import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecgseg.render.crops import SUBCOLUMNS
+from ecgseg.nets.plain import STRIDE
+from ecgseg.subcolumns import SUBCOLUMNS
 
-STRIDE = 32  # input sides are multiples of this
+__all__ = ["STRIDE", "StripNet"]
 
 
 class StripNet(nn.Module):
@@ -21,6 +21,9 @@ class StripNet(nn.Module):
     """
 
     def __init__(self, encoder: str = "tu-resnet10t", decoder_channels: tuple[int, ...] = (128, 64, 48, 32)):
+        # The training's library: seconds to import, and nothing that uses a trained network needs it.
+        import segmentation_models_pytorch as smp
+
         super().__init__()
         self.config = {"encoder": encoder, "decoder_channels": list(decoder_channels)}
         depth, detail, width = len(decoder_channels), 32, 64
@@ -49,8 +52,13 @@ class StripNet(nn.Module):
         rows = 1 + (torch.arange(h // 2, device=x.device, dtype=x.dtype) * 2 + 0.5 - (h - 1) / 2) / 160
         position = rows.view(1, 1, -1, 1).expand(b, 1, -1, w // 2)
         x = torch.cat([x, position], dim=1).contiguous(memory_format=torch.channels_last)
-        y = self.head(torch.cat([self.unet(x), self.detail(x)], dim=1))
-        mask = F.pixel_shuffle(y[:, :8], 2)
-        line = y[:, 8:].reshape(b, 2, 2 * SUBCOLUMNS, h // 2, w // 2)
-        line = line.permute(0, 3, 1, 4, 2).reshape(b, 1, h, w * SUBCOLUMNS)
-        return {"mask": mask, "line": line}
+        return unfolded(self.head(torch.cat([self.unet(x), self.detail(x)], dim=1)))
+
+
+def unfolded(y: Tensor) -> dict[str, Tensor]:
+    """Return `mask` (B, 2, H, W) and `line` (B, 1, H, 4·W) of a head (B, 8 + 4·SUBCOLUMNS, H/2, W/2)."""
+    b, _, h, w = y.shape
+    mask = F.pixel_shuffle(y[:, :8], 2)
+    line = y[:, 8:].reshape(b, 2, 2 * SUBCOLUMNS, h, w)
+    line = line.permute(0, 3, 1, 4, 2).reshape(b, 1, 2 * h, 2 * w * SUBCOLUMNS)
+    return {"mask": mask, "line": line}

@@ -1,23 +1,15 @@
 """Weights files: half-precision safetensors with the network's shape and a checksum in a file beside them."""
 
-import hashlib
 import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ecgseg.errors import WeightsError
-from ecgseg.paths import WEIGHTS
-
-DEFAULTS = {kind: WEIGHTS / f"{kind}net.safetensors" for kind in ("strip", "page", "name", "grid")}
-
-
-def sha256(path: Path) -> str:
-    """Return the hex SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+from ecgseg.nets.runtime import file_digest, read_weights
 
 
 def save_net(net: torch.nn.Module, path: Path | str, info: dict | None = None) -> str:
@@ -28,7 +20,7 @@ def save_net(net: torch.nn.Module, path: Path | str, info: dict | None = None) -
     state = {k: v.contiguous().clone() for k, v in state.items()}
     metadata = {"config": json.dumps(net.config), "info": json.dumps(info or {})}
     save_file(state, path, metadata)
-    digest = sha256(path)
+    digest = file_digest(path)
     Path(f"{path}.sha256").write_text(f"{digest}  {path.name}\n")
     return digest
 
@@ -55,29 +47,20 @@ def build_net(kind: str, config: dict) -> torch.nn.Module:
 def load_net(path: Path | str | None = None, device: str = "cpu", kind: str = "strip") -> tuple[torch.nn.Module, dict]:
     """Load a StripNet, or the network of another kind, in evaluation mode; returns it and {sha256, file, config, info}.
 
-    path None loads the shipped weights. A <path>.sha256 beside the file is checked. Only safetensors files
-    are read: nothing in a weights file is ever executed. Raises WeightsError.
+    The file is read as `read_weights` does. Raises WeightsError. This is the module that is trained; what uses a
+    network takes `open_net`, which is quicker to import and to run.
     """
-    path = DEFAULTS[kind] if path in (None, "default") else Path(path)
-    if not path.is_file():
-        raise WeightsError(f"no weights at {path}: give a .safetensors file, or train one with train.py export=…")
-    if path.suffix != ".safetensors":
-        raise WeightsError(f"{path.name}: only .safetensors weights are read, since other formats can run code")
-    digest = sha256(path)
-    beside = Path(f"{path}.sha256")
-    if beside.is_file() and beside.read_text().split()[0] != digest:
-        raise WeightsError(f"{path.name} does not match its .sha256 file: it is damaged, fetch it again")
+    state, about = read_weights(path, kind)
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            state = {k: file.get_tensor(k) for k in file.keys()}
-        config = json.loads(metadata["config"])
-        net = build_net(kind, config)
-        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
-    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise WeightsError(f"{path.name} holds no ecgseg {kind} network: {error}") from error
-    net = net.to(device=device, memory_format=torch.channels_last).eval()
-    return net, {"file": path.name, "sha256": digest, "config": config, "info": json.loads(metadata["info"])}
+        net = build_net(kind, about["config"])
+        net.load_state_dict({k: torch.from_numpy(_floats(v)) for k, v in state.items()})
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise WeightsError(f"{about['file']} holds no ecgseg {kind} network: {error}") from error
+    return net.to(device=device, memory_format=torch.channels_last).eval(), about
+
+
+def _floats(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32) if np.issubdtype(values.dtype, np.floating) else values
 
 
 def export_checkpoint(checkpoint: Path | str, path: Path | str) -> str:

@@ -15,8 +15,7 @@ from ecgseg.render.picture import take_picture
 from ecgseg.render.printed.scene import Scene, build_scene, centred
 from ecgseg.render.printed.style import sample_style
 from ecgseg.render.sheet.damage import Sheet, damage
-
-SUBCOLUMNS = 4  # positions per pixel column: 32 per mm at 8 px/mm, 800 per second at 25 mm/s
+from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,6 @@ class Crop:
     mask: np.ndarray
     line: np.ndarray
     edge: np.ndarray
-
-
-def subcolumn_x(width: int) -> np.ndarray:
-    """Return the x in pixels of the sub-columns of `width` columns, (4·width,)."""
-    return (np.arange(width * SUBCOLUMNS) + 0.5) / SUBCOLUMNS - 0.5
 
 
 def row_line(polylines: list[np.ndarray], width: int) -> np.ndarray:

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
-from torch import nn
 
 from ecgseg.digitize.flat.surface import Steps, through_steps
 from ecgseg.errors import GridError
-from ecgseg.nets.gridnet import GRID_STRIDE, LARGEST_PX, SMALLEST_PX, nearby_share, told
+from ecgseg.nets.gridbins import GRID_STRIDE, LARGEST_PX, SMALLEST_PX
+from ecgseg.nets.runtime import usable
 
 LATTICE_MM = 5.0
 SIDES = (1024, 1792, 560)  # px of the long side at which a picture is looked at, until one is plain
@@ -53,14 +52,17 @@ class Field:
         return float(self.weight[grid].mean()) if grid.any() else 0.0
 
 
-def see_field(image: np.ndarray, net: nn.Module, device: str = "cpu") -> Field:
-    """Let a GridNet look at a picture (H, W, 3) uint8; raises GridError where it sees no paper with a grid."""
+def see_field(image: np.ndarray, net) -> Field:
+    """Let a GridNet look at a picture (H, W, 3) uint8; raises GridError where it sees no paper with a grid.
+
+    `net`: as `open_net` gives it, or a GridNet.
+    """
     looks: list[Field] = []
     longest = max(image.shape[:2])
     for side in SIDES:
         if looks and side > 1024 and longest < 1.2 * 1024:
             continue
-        field = _look(image, net, min(1.0, side / longest), device)
+        field = _look(image, net, min(1.0, side / longest))
         looks.append(field)
         scale = min(1.0, side / longest)
         if field.plain > PLAIN and FINE_ENOUGH < field.period * scale < COARSE_ENOUGH:
@@ -74,18 +76,13 @@ def see_field(image: np.ndarray, net: nn.Module, device: str = "cpu") -> Field:
     return best
 
 
-def _look(image: np.ndarray, net: nn.Module, scale: float, device: str) -> Field:
+def _look(image: np.ndarray, net, scale: float) -> Field:
     height, width = image.shape[:2]
     size = np.maximum(np.rint(np.array([width, height]) * scale).astype(int), 2 * GRID_STRIDE)
     small = cv2.resize(image, tuple(int(v) for v in size), interpolation=cv2.INTER_AREA)
     below, right = (-n % GRID_STRIDE for n in (size[1], size[0]))
     small = cv2.copyMakeBorder(small, 0, below, 0, right, cv2.BORDER_REPLICATE)
-    with torch.inference_mode():
-        tensor = torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float() / 255
-        seen = net(tensor)
-        paper, grid = (torch.sigmoid(seen[k][0, 0]).cpu().numpy().astype(np.float64) for k in ("paper", "grid"))
-    size_px, turn = (v[0].cpu().numpy().astype(np.float64) for v in told(seen["lattice"]))
-    share = nearby_share(seen["lattice"])[0].cpu().numpy().astype(np.float64)
+    paper, grid, size_px, turn, share = usable(net).cells(small)
     weight = grid * paper * share
     factor = size / (width, height)
     gradient = gradients(size_px, turn, weight) * factor

@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
-from torch import nn
 
 from ecgseg.digitize.flat import lattice
 from ecgseg.digitize.flat.bent import nearest_affine, place_lattice, resampled
@@ -24,9 +23,7 @@ BEYOND_MM = 100.0  # of it beyond the grid
 MOST_MM = 900.0  # of a page's side: more is a map that ran away
 
 
-def flat_page(
-    pixels: np.ndarray, px_per_mm: float | None, grid_net: nn.Module | None = None, device: str = "cpu"
-) -> FlatPage:
+def flat_page(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> FlatPage:
     """Return the flat page of a picture (H, W, 3) uint8, by the scale given or by its grid.
 
     A flat scan's grid is measured as one plane. Where the GridNet sees another grid than that, or a page that does not
@@ -35,7 +32,7 @@ def flat_page(
     """
     if px_per_mm is not None:
         return flatten(pixels, grid_from_scale(pixels, px_per_mm), FLAT_PX_PER_MM)
-    field = None if grid_net is None else see_field(pixels, grid_net, device)
+    field = None if grid_net is None else see_field(pixels, grid_net)
     if field is None or lies_flat(field):
         try:
             grid = measure_grid(pixels)

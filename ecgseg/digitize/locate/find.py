@@ -9,10 +9,11 @@ from scipy import ndimage
 from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Point, Stretch
 from ecgseg.digitize.trace.windows import cut
 from ecgseg.layout import LEADS
+from ecgseg.nets.plain import NAME_HEIGHT, NAME_WIDTH, NAMES, STRIDE
+from ecgseg.nets.runtime import usable
 
 FLAT_PER_INPUT = 2  # flat px (8 a mm) that one pixel of the network's input averages (4 a mm)
 FLAT_PER_CELL = 4  # flat px that one cell of its maps (2 a mm) covers
-STRIDE = 32  # the network's input sides are multiples of this
 SURE = 0.5  # a map's value from which something is there
 NAME_SURE = 0.35  # of a name: what is none is told by the name network
 MIN_NAME_CELLS = 4  # 1 mm²: less is no letter
@@ -37,49 +38,34 @@ class PageMaps:
     lies: np.ndarray
 
 
-def page_maps(net, image: np.ndarray, device: str = "cpu") -> PageMaps:
-    """Return the maps of a flat page (H, W, 3) uint8 at 8 px/mm; `net` is a PageNet."""
-    import torch
-
+def page_maps(net, image: np.ndarray) -> PageMaps:
+    """Return the maps of a flat page (H, W, 3) uint8 at 8 px/mm; `net`: as `open_net` gives it, or a PageNet."""
     h, w = (n // FLAT_PER_INPUT for n in image.shape[:2])
     small = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA)
     pad = [(-n) % STRIDE for n in (h, w)]
     padded = cv2.copyMakeBorder(small, 0, pad[0], 0, pad[1], cv2.BORDER_REPLICATE)
-    with torch.inference_mode():
-        batch = torch.from_numpy(padded).permute(2, 0, 1)[None].to(device).float() / 255
-        out = net(batch)
-        trace = out["trace"][0, 0, :h, :w].float().sigmoid()
-        lines = out["lines"][0, :, : h // 2, : w // 2].float().sigmoid()
-        text = out["text"][0, :, : h // 2, : w // 2].float().softmax(dim=0)
-        lies = out["lies"][0].float().mean(dim=(1, 2)).softmax(dim=0)
-        return PageMaps(*(m.cpu().numpy() for m in (trace, lines, text, lies)))
+    trace, lines, text, lies = usable(net).maps(padded)
+    return PageMaps(trace[:h, :w], lines[:, : h // 2, : w // 2], text[:, : h // 2, : w // 2], lies)
 
 
-def look(page_net, name_net, image: np.ndarray, device: str = "cpu") -> tuple[PageMaps, Findings]:
+def look(page_net, name_net, image: np.ndarray) -> tuple[PageMaps, Findings]:
     """Return the maps of a flat page (H, W, 3) uint8 at 8 px/mm and what they show, its lead names read."""
-    maps = page_maps(page_net, image, device)
+    maps = page_maps(page_net, image)
     findings = find(maps)
-    return maps, replace(findings, names=read_names(name_net, image, findings.names, device))
+    return maps, replace(findings, names=read_names(name_net, image, findings.names))
 
 
-def read_names(net, image: np.ndarray, names: list[LeadName], device: str = "cpu") -> list[LeadName]:
+def read_names(net, image: np.ndarray, names: list[LeadName]) -> list[LeadName]:
     """Return the names that the name network reads where names were found, without what it takes for none.
 
-    `net` is a NameNet; each score becomes the probability that the name is the one read.
+    `net`: as `open_net` gives it, or a NameNet; each score becomes the probability that the name is the one read.
     """
-    import torch
-
-    from ecgseg.nets.namenet import NAME_HEIGHT, NAME_WIDTH, NAMES
-
     if not names:
         return []
     corners = [(round(n.x - (NAME_WIDTH - 1) / 2), round(n.y - (NAME_HEIGHT - 1) / 2)) for n in names]
     windows = np.stack([cut(image, x, y, NAME_WIDTH, NAME_HEIGHT) for x, y in corners])
-    with torch.inference_mode():
-        batch = torch.from_numpy(windows).permute(0, 3, 1, 2).to(device).float() / 255
-        said = net(batch).float().softmax(dim=1).cpu().numpy()
     read = []
-    for name, p in zip(names, said, strict=True):
+    for name, p in zip(names, usable(net).names(windows), strict=True):
         best = int(np.argmax(p))
         if best:
             spelled = NAMES[best]

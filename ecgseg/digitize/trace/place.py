@@ -11,7 +11,7 @@ import numpy as np
 
 from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.trace.confidence import Evidence
-from ecgseg.render.crops import SUBCOLUMNS, subcolumn_x
+from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
 _PX = 8.0  # px/mm of the flat page
 HALF_STROKE_MM = 0.2  # a line's ink goes about half its width beyond its last point

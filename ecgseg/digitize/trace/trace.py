@@ -4,15 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import torch
 from scipy.ndimage import label
 
 from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, shipped
-from ecgseg.digitize.trace.decode import read_columns
 from ecgseg.digitize.trace.place import meeting, place_strips
 from ecgseg.digitize.trace.windows import cut
-from ecgseg.nets.stripnet import STRIDE
-from ecgseg.render.crops import SUBCOLUMNS, subcolumn_x
+from ecgseg.nets.plain import STRIDE
+from ecgseg.nets.runtime import usable
+from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
 _PX_PER_MM = 8.0  # what the network reads
 _SIDE = 32  # px of page kept left and right of a row, so that its ends are seen in their surroundings
@@ -38,7 +37,7 @@ class Span:
 
 
 def trace_strips(
-    net: torch.nn.Module,
+    net,
     image: np.ndarray,
     strips: list,
     height: int = 448,
@@ -46,12 +45,12 @@ def trace_strips(
 ) -> tuple[list, list[tuple]]:
     """Read the trace of every strip; return the strips where their trace says they lie, and the traces.
 
-    image (H, W, 3) uint8 at the network's 8 px/mm; strips have row, x0, x1 and baseline in pixels of it;
-    height: rows of pixels read about the baseline, 56 mm: more than the crops of the training have. Where a trace comes
-    near their border, the row is read again in a higher crop. `calibration` makes evidence into confidence (None: the
-    shipped one). The traces are one (x, y, confidence) per strip, each (n,) float with four positions a pixel column, x
-    and y in pixels of the flat page; confidence is the probability that y is within 0.5 mm of the truth, and y is NaN
-    where it is likelier that something else was read than the trace.
+    net: a strip network as `open_net` gives it, or a StripNet; image (H, W, 3) uint8 at its 8 px/mm; strips have row,
+    x0, x1 and baseline in pixels of it; height: rows of pixels read about the baseline, 56 mm: more than the crops of
+    the training have. Where a trace comes near their border, the row is read again in a higher crop. `calibration`
+    makes evidence into confidence (None: the shipped one). The traces are one (x, y, confidence) per strip, each (n,)
+    float with four positions a pixel column, x and y in pixels of the flat page; confidence is the probability that y
+    is within 0.5 mm of the truth, and y is NaN where it is likelier that something else was read than the trace.
     """
     evidence = read_rows(net, image, list(row_spans(strips).values()), height)
     strips = place_strips(strips, evidence)[0]
@@ -92,7 +91,7 @@ def _held(values: np.ndarray, own: np.ndarray) -> np.ndarray:
     return values[np.clip(np.arange(values.size), at[0], at[-1])] if at.size else values
 
 
-def read_rows(net: torch.nn.Module, image: np.ndarray, spans: list[Span], height: int = 448) -> Evidence:
+def read_rows(net, image: np.ndarray, spans: list[Span], height: int = 448) -> Evidence:
     """Return what the network says about each row, its columns counted from the row's `left`; y in px of the page."""
     width = _up(max(s.x1 - s.left for s in spans) + _SIDE)
     first = _read(net, image, spans, width, height)
@@ -118,22 +117,19 @@ def _one(evidence: Evidence, i: int) -> Evidence:
     return Evidence(**{f.name: getattr(evidence, f.name)[i : i + 1] for f in fields(Evidence)})
 
 
-@torch.inference_mode()
-def _read(net: torch.nn.Module, image: np.ndarray, spans: list[Span], width: int, height: int) -> Evidence:
+def _read(net, image: np.ndarray, spans: list[Span], width: int, height: int) -> Evidence:
     """Read a crop of the same size for each span, from its `left` on, in one batch."""
-    device = next(net.parameters()).device
     tops = [round(s.centre - (height - 1) / 2) for s in spans]
     crops = np.stack([cut(image, s.left, top, width, height) for s, top in zip(spans, tops, strict=True)])
-    out = net(torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255)
-    ends = torch.tensor([(s.x0 - s.left, s.x1 - s.left) for s in spans], device=device)
-    columns = read_columns(out["line"].float(), out["mask"][:, 1].float(), (ends * SUBCOLUMNS).round().long())
-    found = {f.name: getattr(columns, f.name).cpu().numpy() for f in fields(columns)}
+    ends = np.array([(s.x0 - s.left, s.x1 - s.left) for s in spans])
+    columns = usable(net).columns(crops, np.rint(ends * SUBCOLUMNS).astype(np.int64))
+    found = {f.name: getattr(columns, f.name) for f in fields(columns)}
     found["y"] = found["y"] + np.array(tops)[:, None]
     lefts = np.array([s.left for s in spans])
     return Evidence(left=lefts, centre=np.array([s.centre for s in spans]), **found)
 
 
-def _read_again(net: torch.nn.Module, image: np.ndarray, span: Span, first: Evidence, height: int) -> Evidence:
+def _read_again(net, image: np.ndarray, span: Span, first: Evidence, height: int) -> Evidence:
     """Return the row's evidence with what leaves the first crop taken from a higher one, read only where it does."""
     border = height / 2 - NEAR_MM * _PX_PER_MM
     off = np.abs(first.y[0] - span.centre)
