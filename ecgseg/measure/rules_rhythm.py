@@ -29,9 +29,9 @@ def bradycardia(facts: Facts) -> Outcome:
 def sinus_rhythm(facts: Facts) -> Outcome:
     """P waves as in sinus rhythm.
 
-    Criterion: a P wave at a constant distance before the QRS, its axis from 0 to 90 degrees (upright in I and aVF), not
-    judged within 30 degrees outside of these, with pacemaker spikes, or where PR is short and the QRS wide. P waves that are not
-    conducted are not looked for.
+    Criterion: a P wave at a constant distance before the QRS, its axis from 0 to 90 degrees (upright in I and aVF). Not
+    judged within 30 degrees outside of these, with pacemaker spikes, or where PR is short and the QRS wide; P waves
+    that are not conducted are not looked for.
     Source: Surawicz and Knilans, Chou's Electrocardiography in Clinical Practice; the 30 degrees are this package's.
     """
     if _spiked(facts):

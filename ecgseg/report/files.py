@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
 
 from ecgseg.errors import RecordError
@@ -35,24 +36,30 @@ class Reporter:
 
     def __init__(self, options: dict):
         """Take the options of configs/report; raises ReportError if they or a model do not fit."""
+        self.check(options)
+        self.options, self.writers = options, []
+        if options["kind"] == "llm":
+            from ecgseg.report.models import load_writers
+
+            self.writers = load_writers(options)
+
+    @staticmethod
+    def check(options: dict) -> None:
+        """Raise ReportError if the options do not fit, without loading a model."""
         kind = options.get("kind")
         if kind not in KINDS:
             raise ReportError(f"report is '{kind}'; the choices are {', '.join(KINDS)}")
         if options.get("sex") not in (None, *SEXES):
             raise ReportError(f"report.sex is '{options['sex']}'; expected {' or '.join(SEXES)}")
-        if options.get("age") is not None and not 0 <= float(options["age"]) <= 130:
-            raise ReportError(f"report.age is {options['age']}; expected years from 0 to 130")
+        age = options.get("age")
+        if age is not None and not (isinstance(age, int | float) and 0 <= age <= 130):
+            raise ReportError(f"report.age is {age}; expected years from 0 to 130")
         if kind != "llm" and (options.get("model") or options.get("endpoint")):
             raise ReportError(f"report.model and report.endpoint need report=llm, not report={kind}")
-        self.options, self.writers = options, []
-        if kind == "llm":
-            from ecgseg.report.models import load_writers
-
-            self.writers = load_writers(options)
 
     def paths(self, stem: Path) -> list[Path]:
         """Return the files that `write` makes for this stem; none with report=none."""
-        return [] if self.options["kind"] == "none" else [Path(f"{stem}{suffix}") for suffix in SUFFIXES]
+        return report_paths(stem, self.options)
 
     def make(self, recording: Recording) -> Reported:
         """Return measurements and reports of a recording."""
@@ -80,6 +87,26 @@ class Reporter:
         if sex is None and recording.clinical.get("sex") in SEXES:
             sex = recording.clinical["sex"]
         return sex, recording.clinical.get("age") if age is None else float(age)
+
+
+def report_paths(stem: Path, options: dict) -> list[Path]:
+    """Return the files that a report of these options gives; none with report=none."""
+    return [] if options["kind"] == "none" else [Path(f"{stem}{suffix}") for suffix in SUFFIXES]
+
+
+def write_reports(recording: Recording, stem: Path, options: dict) -> Reported | None:
+    """Measure, report and write the files of `report_paths`, over any that are there; None with report=none."""
+    return reporter_of(options).write(recording, stem)
+
+
+def reporter_of(options: dict) -> Reporter:
+    """Return the reporter of these options: the same for the same options, so that models are loaded once."""
+    return _reporter(json.dumps(options, sort_keys=True))
+
+
+@lru_cache(maxsize=2)
+def _reporter(options: str) -> Reporter:
+    return Reporter(json.loads(options))
 
 
 def save(reported: Reported, stem: Path, overwrite: bool = False) -> list[Path]:
