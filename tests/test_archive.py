@@ -280,12 +280,19 @@ def test_names_that_are_no_text_or_hold_commas_and_line_breaks(tmp_path):
     folder.mkdir()
     picture(folder / "Müller, 心電図\n2.png")
     bad_file(tmp_path / "plain.png", "empty").rename(folder / b"caf\xe9.png".decode("utf-8", "surrogateescape"))
+    picture(tmp_path / "plain.png").rename(folder / b"th\xe9.png".decode("utf-8", "surrogateescape"))
     out = tmp_path / "out"
     assert go([folder], out) == 1
-    assert sorted(row["name"] for row in index_rows(out)) == ["Muller_2", "caf"]
+    assert sorted((row["name"], row["status"]) for row in index_rows(out)) == [
+        ("Muller_2", "ok"), ("caf", "failed"), ("th", "ok")
+    ]  # fmt: skip
+    assert json.loads((out / "th.json").read_text())["provenance"]["source"].endswith("th�.png")
     lines = (out / "failures.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 2 and "caf�.png" in lines[1]
-    assert go([folder], out, resume=True) == 1 and len(index_rows(out)) == 2
+    assert go([folder], out, resume=True) == 1 and len(index_rows(out)) == 3
+    (out / "archive.jsonl").unlink()
+    Seen.names.clear()
+    assert go([folder], out, resume=True, make=Seen) == 1 and Seen.names == []
 
 
 def test_a_page_of_a_killed_run_is_finished_or_undone(tmp_path):

@@ -11,7 +11,11 @@ from ecgseg.digitize.files.sources import STDIN
 
 def start(inputs: Sequence[str], args, options: dict) -> int:
     """Run what the command line asks for; returns its exit code."""
+    from ecgseg.report.files import Reporter, reporter_of
+
     archive = load_archive(options["archive"])
+    output = {**options["output"], "words": options["report"]}
+    Reporter.check(options["report"])
     if (args.retry_failed or args.resume) and archive.engine == "sequential":
         raise ArchiveError("archive.engine=sequential keeps no journal to resume; leave it out, or choose local")
     if is_archive(inputs, args, archive):
@@ -19,13 +23,14 @@ def start(inputs: Sequence[str], args, options: dict) -> int:
 
         changes = {"overwrite": args.overwrite, "resume": args.resume or args.retry_failed}
         changes["retry_failed"] = args.retry_failed
-        return run(inputs, args.out, options["digitize"], options["output"], options["archive"], **changes)
+        return run(inputs, args.out, options["digitize"], output, options["archive"], **changes)
     from ecgseg.digitize.batch import run as run_few
 
     for given in (args.out, *inputs):
         if is_url(given):
             raise ArchiveError(f"{given}: URLs are read and written as an archive: add archive.engine=local (or ray)")
-    return run_few(inputs, Path(args.out), options["digitize"], args.overwrite, output=options["output"])
+    reporter_of(options["report"])  # a model that is not there is told before the first page is read
+    return run_few(inputs, Path(args.out), options["digitize"], args.overwrite, output=output)
 
 
 def is_archive(inputs: Sequence[str], args, archive) -> bool:

@@ -10,7 +10,7 @@ from ecgseg.paths import CONFIGS
 
 ENGINES = ("auto", "sequential", "local", "ray")
 MOST_WORKERS = 8  # of the default: beyond, a disk or a GPU is more likely what is waited for
-WORKER_BYTES = 2_500_000_000  # torch, the networks and a large page
+WORKER_BYTES = 3_000_000_000  # 2.8 GB were measured on pages of 2 million pixels
 READERS_SERVE = 4  # digitizing a page takes ten times as long as decoding or writing it, and more
 
 

@@ -152,6 +152,7 @@ def writer(settings: Settings) -> Callable:
     import ecgseg.measure
     import ecgseg.plot  # noqa: F401
     from ecgseg.archive.store import open_store
+    from ecgseg.digitize.files.read import name_of
     from ecgseg.digitize.pagefiles import make_files, summary
 
     store = open_store(settings.out, settings.output, settings.overwrite, settings.protected)
@@ -159,7 +160,7 @@ def writer(settings: Settings) -> Callable:
     def work(job: dict, data: bytes) -> tuple[dict, bytes]:
         reading = pickle.loads(data)
         reading.recording.name = job["name"]
-        reading.recording.provenance |= {"source": job["path"], "page": job["page"]}
+        reading.recording.provenance |= {"source": name_of(job["path"]), "page": job["page"]}
         start, start_cpu = time.perf_counter(), time.process_time()
 
         def more() -> dict:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ecgseg.archive.sources import is_url
+from ecgseg.digitize.files.read import name_of
 from ecgseg.digitize.pagefiles import results
 from ecgseg.output.files import OutputError
 
@@ -167,7 +168,7 @@ class RemoteStore(_Store):
         if super().ours(name, source, page):
             return True
         try:
-            return self.has(_part(name)) and json.loads(self.read(_part(name))) == [source, page]
+            return self.has(_part(name)) and json.loads(self.read(_part(name))) == [name_of(source), page]
         except (OSError, ValueError):
             return False
 
@@ -216,9 +217,11 @@ def _made_from(about: dict, source: str | None, page: int) -> bool:
     there = about["provenance"].get("source")
     if source is None or not isinstance(there, str) or about["provenance"].get("page", 1) != page:
         return False
+    if there == name_of(source):
+        return True
     if is_url(source) or is_url(there):
-        return source == there
+        return False
     try:
-        return there == source or Path(there).resolve() == Path(source).resolve()
+        return Path(there).resolve() == Path(source).resolve()
     except (OSError, RuntimeError, ValueError):
         return False

@@ -13,6 +13,7 @@ from pathlib import Path
 from ecgseg.archive.names import Names, record_name
 from ecgseg.archive.sources import in_folder
 from ecgseg.archive.store import FolderStore, open_store
+from ecgseg.digitize.files.read import name_of
 from ecgseg.digitize.files.sources import Loader, pictures
 from ecgseg.digitize.pagefiles import OUTPUT, make_files, peak_rss_mb, summary
 from ecgseg.errors import EcgsegError
@@ -33,7 +34,7 @@ class Job:
     @property
     def shown(self) -> str:
         """Return what a person calls the page's file."""
-        return "standard input" if self.load.path is None else str(self.load.path)
+        return "standard input" if self.load.path is None else name_of(self.load.path)
 
 
 def run(
