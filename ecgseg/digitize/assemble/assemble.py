@@ -87,6 +87,7 @@ def assemble(
             "strips": [_strip_record(s, z) for s, z in zip(strips, zeros, strict=True)],
             "repeats": repeats,
             "gains_mm_mv": gains,
+            "speed_mm_s": float(speed),
         },
     )
     recording.quality = lead_quality(recording, calibration)

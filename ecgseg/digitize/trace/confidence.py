@@ -29,7 +29,8 @@ FEATURES = ("mass", "ink", "spread", "slope", "piece", "around", "shared", "riva
 # dB of signal over noise → quality; documented in the model card, never fitted.
 _QUALITY_DB, _QUALITY = (0.0, 10.0, 20.0, 30.0), (0.0, 0.5, 0.9, 1.0)
 TERMS = ("ratio", "signal", "sure", "gap")
-_USUAL_GAIN = 10.0  # mm/mV where a recording does not say its own
+_USUAL_GAIN, _USUAL_SPEED = 10.0, 25.0  # mm/mV, mm/s where a recording does not say its own
+PLACED_MM = 0.06  # rms by which rows were misplaced along time, on rendered pages and others
 _BLANK_DB = -10.0  # a lead of which nothing was read has no signal at all
 
 
@@ -165,8 +166,9 @@ def shipped() -> Calibration:
 def lead_terms(recording: Recording, lead: str, error: tuple[tuple[float, float], ...]) -> np.ndarray | None:
     """Return what tells how well a lead was read, (len(TERMS),); None where nothing of it was read.
 
-    ratio: signal over expected noise in dB, the noise being what samples so sure are usually off by, and in a gap the
-    trace's height on both sides of it, or the whole signal where that is more; signal: its own power in dB of a mV²;
+    ratio: signal over expected noise in dB, the noise being what samples so sure are usually off by, what a shift by
+    PLACED_MM and by the error of the page's map makes of the lead's slopes, and in a gap the trace's height on both
+    sides of it, or the whole signal where that is more; signal: its own power in dB of a mV²;
     sure: the lowest tenth of the confidence; gap: share of the lead's window that was not read.
     """
     samples = recording.lead(lead).astype(float)
@@ -179,6 +181,9 @@ def lead_terms(recording: Recording, lead: str, error: tuple[tuple[float, float]
     confidence = np.ones(read.sum()) if recording.confidence is None else recording.confidence[i][read].astype(float)
     gain = recording.provenance.get("gains_mm_mv", {}).get(lead, _USUAL_GAIN)
     off = np.interp(confidence, *np.array(error).T) / gain**2
+    astray = np.hypot(PLACED_MM, recording.provenance.get("map_error_mm", 0.0))
+    speed = recording.provenance.get("speed_mm_s", _USUAL_SPEED)
+    off = off + astray**2 * np.nanmean(np.diff(samples) ** 2) * (recording.fs / speed) ** 2
     # About the most frequent height, not the mean: what is blank counts as lying there.
     power = max(float(np.mean((samples[read] - np.median(samples[read])) ** 2)), 1e-6)
     # What is lost is rarely rest: gaps lie where complexes are steep, high, or run into another row.

@@ -5,7 +5,7 @@ map, so that only the reading of the trace is judged.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from ecgseg.alignment import PrintedLead
 from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.trace.confidence import Evidence
+from ecgseg.digitize.trace.place import place_strips
 from ecgseg.digitize.trace.trace import read_rows, row_spans
 from ecgseg.layout import layout_names, load_layout
 from ecgseg.render.crops import SUBCOLUMNS, subcolumn_x
@@ -22,12 +23,13 @@ from ecgseg.testpages import printed_leads
 
 PX_PER_MM = 8.0
 LEVELS = ("mixed", "scan", "photo", "clean", "damaged", "none", "mixed", "photo")
+LOCATED_MM = 0.3  # rms by which rows are found too far left or right before their trace is read
 _STEP = 8  # px between the points of the map that are worked out; it is smooth
 
 
 @dataclass
 class Case:
-    """A page as it was read: its strips, the evidence of its rows, per row the true y in px (NaN: none), its truth."""
+    """A page as it was read: its strips as placed, its rows' evidence and true y in px (NaN: none), its truth."""
 
     level: str
     strips: list[LocatedStrip]
@@ -97,6 +99,8 @@ def read_case(net, page: Page) -> Case | None:
         return None
     strips = true_strips(page)
     spans = row_spans(strips)
+    # Seeded by what differs from page to page.
+    shift = np.random.default_rng(int(page.scene.width * 1e6)).normal(0, LOCATED_MM) * PX_PER_MM
     evidence = read_rows(net, flat_image(page), list(spans.values()))
     truth, zero = np.full(evidence.y.shape, np.nan), np.zeros(evidence.y.shape)
     x = subcolumn_x(truth.shape[1] // SUBCOLUMNS)
@@ -111,4 +115,6 @@ def read_case(net, page: Page) -> Case | None:
                 zero[i, inside] = trace.baseline * PX_PER_MM
     scene = page.scene
     gains = {t.strip.lead: scene.gain_of(t.strip.lead) for t in scene.traces}
+    located = [replace(s, x0=s.x0 + shift, x1=s.x1 + shift) for s in strips]
+    strips, _ = place_strips(located, evidence)
     return Case(page.noise, strips, evidence, truth, zero, printed, scene.speed, gains)
