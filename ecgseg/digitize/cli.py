@@ -18,7 +18,9 @@ Give files, folders, patterns in quotes, @LIST (a text file of paths) or - (stan
   NAME.hea, .dat     the same as a WFDB record
   NAME.json          scale and how it was found, speed, gain, layout, quality, versions, warnings
   NAME.overlay.png   the extracted trace drawn on the page: look at it
-More formats with output.formats=[csv,wfdb,npz,parquet,edf,dicom], a page to print with output.report=true.
+  NAME.measurements.json, NAME.report.md, NAME.report.json   measurements and a report (report=none: neither)
+More formats with output.formats=[csv,wfdb,npz,parquet,edf,dicom], a page to print with output.report=true,
+a report in a checked language model's words with report=llm report.model=…
 
 Research software, not a medical device."""
 NO_INPUT = "no picture given; name files or folders before the options, --help shows examples"
@@ -50,9 +52,9 @@ def main(argv: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser; its help shows the options' file, so that each is described in one place."""
     options = "\n".join(
-        f"configs/{group}/default.yaml, each as {group}.NAME=VALUE:\n\n"
-        + (CONFIGS / group / "default.yaml").read_text(encoding="utf-8")
-        for group in ("digitize", "output", "archive")
+        f"configs/{group}/{name}.yaml, each as {group}.NAME=VALUE:\n\n"
+        + (CONFIGS / group / f"{name}.yaml").read_text(encoding="utf-8")
+        for group, name in (("digitize", "default"), ("output", "default"), ("report", "llm"), ("archive", "default"))
     )
     result = argparse.ArgumentParser(
         prog=Path(sys.argv[0]).name,

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ecgseg.errors import EcgsegError
 from ecgseg.output.about import plain
 from ecgseg.output.files import place
 from ecgseg.output.formats import output_paths, write_formats
@@ -19,6 +20,10 @@ def results(stem: Path, output: dict) -> list[Path]:
     """Return all files that a page gives; the .json comes last: it says that the others are complete."""
     paths = output_paths(stem, output["formats"])
     paths += [Path(f"{stem}{suffix}") for suffix, on in ((OVERLAY, "overlay"), (REPORT, "report")) if output[on]]
+    if output.get("words"):
+        from ecgseg.report.files import report_paths
+
+        paths += report_paths(stem, output["words"])
     return [*paths, Path(f"{stem}.json")]
 
 
@@ -26,12 +31,31 @@ def extras(recording, stem: Path, output: dict, picture) -> dict:
     """Write what is more than the recording itself, reports above all; returns what the JSON tells besides.
 
     `picture` is the overlay, None where nobody asked for it. What is written here must stand in `results`.
+    `output["words"]`, if there, are the options of configs/report.
     """
+    told = {"measured": measured(recording)}
+    report = _report(recording, stem, output["words"]) if output.get("words") else None
     if output["report"]:
-        from ecgseg.output.report_pdf import write_report
+        from ecgseg.output.report_pdf import rows_of, write_report
 
-        write_report(recording, Path(f"{stem}{REPORT}"), picture, overwrite=True)
-    return {"measured": measured(recording)}
+        told_there = {} if report is None else {"measurements": rows_of(report.table), "text": report.paragraphs()}
+        write_report(recording, Path(f"{stem}{REPORT}"), picture, **told_there, overwrite=True)
+    return told
+
+
+def _report(recording, stem: Path, words: dict):
+    """Write measurements and reports; returns the first report, None where none is wanted or making it failed."""
+    from ecgseg.report.files import write_reports
+
+    try:
+        reported = write_reports(recording, stem, words)
+    except EcgsegError:
+        raise
+    except Exception as error:  # as in `measured`: a bug in reporting must neither cost the recording nor be hidden
+        problem = f"the report failed unexpectedly ({type(error).__name__}: {error}); please report it with the picture"
+        recording.warnings.append(problem)
+        return None
+    return None if reported is None else reported.reports[0]
 
 
 def measured(recording) -> dict:

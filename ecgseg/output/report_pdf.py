@@ -101,7 +101,10 @@ def write_report(
 
 
 def rows_of(table: Sequence[Mapping]) -> list[dict]:
-    """Return the rows that `write_report` takes, out of the table of an ecgseg.report.Report."""
+    """Return the rows that `write_report` takes, out of the table of an ecgseg.report.Report: those with a usual range.
+
+    QT, which has none, belongs to its QTc; the other rows are in the report's own files, for want of room here.
+    """
     return [
         {
             "name": row["measurement"],
@@ -111,6 +114,7 @@ def rows_of(table: Sequence[Mapping]) -> list[dict]:
             "flag": bool(row["flag"]),
         }
         for row in table
+        if row["usual"] or row["measurement"].startswith("QT")
     ]
 
 

@@ -139,11 +139,14 @@ class Report:
         return [*lines, f"Software: {self.software}"] if self.software else lines
 
     def paragraphs(self) -> list[str]:
-        """Return a paragraph for each section that a person reads on the PDF."""
-        return [
-            f"{SECTIONS[key]}: " + " ".join(s.text for s in self.section(key))
-            for key in ("summary", "rhythm", "intervals", "axis", "territories", "disagreements")
-            if self.section(key)
+        """Return what a printed page says beside its table: a paragraph a section, what matters first."""
+        last = [s for s in self.section("summary") if s.slot == "scope"]
+        said = {
+            key: [s for s in self.section(key) if s not in last]
+            for key in ("summary", "rhythm", "territories", "disagreements")
+        }
+        return [f"{SECTIONS[k]}: {' '.join(s.text for s in own)}" for k, own in said.items() if own] + [
+            s.text for s in last
         ]
 
     def _mark(self, sentence: Sentence) -> str:

@@ -118,7 +118,7 @@ class HuggingFace:
 
             more = more | {"quantization_config": BitsAndBytesConfig(load_in_4bit=bits == 4, load_in_8bit=bits == 8)}
         elif "gguf_file" in more and hasattr(transformers, "GgufConfig"):
-            # Unpacked once: weights that stay packed are unpacked for every word, which took 1.7 times the CPU time.
+            # Unpacked at once: with packed weights neither half precision (1.7 times as fast here) nor tuning gains.
             more = more | {"quantization_config": transformers.GgufConfig(dequantize=True)}
         self.model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype, device_map=device, **more).eval()
         self.revision = self.revision or getattr(self.model.config, "_commit_hash", None)
