@@ -15,11 +15,11 @@ from ecgseg.archive.sources import is_url
 COLUMNS = {
     **{"path": "string", "page": "int32", "pages": "int32", "name": "string", "status": "string"},
     **{"error_type": "string", "message": "string"},
-    **{"quality": "float32", "leads": "int16", "warnings": "int16", "layout": "string", "layout_confidence": "float32"},
-    **{"px_per_mm": "float32", "scale": "string", "speed_mm_s": "float32", "gain_mm_mv": "float32"},
-    **{"length_s": "float32", "heart_rate_per_min": "float32", "p_ms": "float32", "pr_ms": "float32"},
-    **{"qrs_ms": "float32", "qt_ms": "float32", "qtc_fridericia_ms": "float32", "qrs_axis_deg": "float32"},
-    **{"seconds": "float32", "software": "string", "finished": "string"},
+    **{"quality": "float64", "leads": "int16", "warnings": "int16", "layout": "string", "layout_confidence": "float64"},
+    **{"px_per_mm": "float64", "scale": "string", "speed_mm_s": "float64", "gain_mm_mv": "float64"},
+    **{"length_s": "float64", "heart_rate_per_min": "float64", "p_ms": "float64", "pr_ms": "float64"},
+    **{"qrs_ms": "float64", "qt_ms": "float64", "qtc_fridericia_ms": "float64", "qrs_axis_deg": "float64"},
+    **{"seconds": "float64", "software": "string", "finished": "string"},
 }
 FAILURES, PARQUET, CSV = "failures.csv", "index.parquet", "index.csv"
 FAILURE_COLUMNS = ("path", "page", "error_type", "message")
