@@ -84,7 +84,7 @@ def test_a_deleted_lead_takes_its_finding_along(file):
     for lead in ("V1", "V2", "V3", "V4", "V5", "V6"):
         after = change(f"st_j.{lead}", None)
     assert "ST elevation in V" not in text_of(after)
-    assert re.search(r"Chest leads: .*not assessable", text_of(after))
+    assert re.search(r"Chest leads.*: .*not assessable", text_of(after))
 
 
 def test_a_value_that_is_no_number_is_refused(file):
@@ -121,6 +121,14 @@ def test_nothing_measured_says_so_and_gives_no_number():
         assert "Nothing could be measured" in said
         assert "Heart rate: not assessable" in said and "PR interval: not assessable" in said
         assert not re.search(r"\d ?(ms|/min|°|mV)", said)
+
+
+def test_a_value_at_its_limit_is_told():
+    near = with_values(measured("normal", 3), pr=204.0, qrs=92.0, qtc_fridericia=400.0)
+    said = " ".join(s.text for s in template_report(near).section("disagreements"))
+    assert "PR interval 204 ms (limit 200 ms)" in said and "QRS" not in said
+    far = with_values(near, pr=220.0)
+    assert "limit" not in " ".join(s.text for s in template_report(far).section("disagreements"))
 
 
 def test_fibrillation_has_no_pr_and_no_sinus_rhythm():

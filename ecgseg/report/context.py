@@ -11,6 +11,9 @@ from ecgseg.report.slots import NA, Slot
 from ecgseg.report.wording import COMMON, FINDINGS, listed, name_of, reason, shown, upper
 
 _LOW_QUALITY = 0.5  # quality and confidence that promise about 10 dB, see docs/model-card.md
+# What commercial carts differ by at the 75th percentile (ms): so near to a limit, either side may be right.
+_NEAR = {"pr": 6.0, "qrs": 8.0, "qtc_fridericia": 10.0}
+_QRS_LIMITS = (110.0, 120.0)
 _ELECTRODES = ("limb_leads_disagree", "arm_electrodes")
 _APART = "two halves of the beats"
 NOT_LOOKED_FOR = (
@@ -106,11 +109,30 @@ def _disagreements(m: Measurements) -> list[Slot]:
     if doubtful:
         text = ", ".join(f"{name_of(k)} {m.values[k].confidence:.2f}" for k in doubtful)
         slots.append(_fixed("disagreements", "confidence", f"low confidence (0 to 1): {text}", *doubtful))
-    if any(s.name not in _ELECTRODES for s in slots) or any(m.findings[k].status == PRESENT for k in _ELECTRODES):
+    slots += _near_limits(m)
+    if any(s.name not in (*_ELECTRODES, "near") for s in slots) or any(
+        m.findings[k].status == PRESENT for k in _ELECTRODES
+    ):
         return slots
     text = "nothing else that was compared disagrees" if slots else "nothing that was compared disagrees"
     compared = [f"finding:{k}" for k in _ELECTRODES if m.findings[k].status == ABSENT]
     return [*slots, _fixed("disagreements", "none", text, *compared)]
+
+
+def _near_limits(m: Measurements) -> list[Slot]:
+    """Name the intervals that lie so close to a limit that another reader may find them on its other side."""
+    near = []
+    for key, within in _NEAR.items():
+        one = m.values[key]
+        if one.value is None or one.reference is None or one.flag is None:
+            continue
+        limits = _QRS_LIMITS if key == "qrs" else (one.reference.low, one.reference.high)
+        near += [(key, limit) for limit in limits if limit is not None and abs(one.value - limit) <= within]
+    if not near:
+        return []
+    text = "; ".join(f"{name_of(k)} {shown(m.values[k])} (limit {limit:g} ms)" for k, limit in near)
+    said = f"so near to a limit that another reading may lie on its other side: {text}"
+    return [_fixed("disagreements", "near", said, *dict.fromkeys(k for k, _ in near))]
 
 
 def _corrections(m: Measurements) -> Slot | None:

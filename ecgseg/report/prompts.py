@@ -8,7 +8,7 @@ from ecgseg.report.model import Rejected
 from ecgseg.report.slots import NA, Slot
 from ecgseg.report.wording import KINDS, TERRITORIES, finding_name, listed, name_of, reason, shown
 
-VERSION = "1"  # goes up with every change of a text below: a report says which one it was made with
+VERSION = "2"  # goes up with every change of a text below: a report says which one it was made with
 SYSTEM = (
     "You write an ECG report for a doctor, one sentence at a time. Say only what the JSON says, with its numbers and "
     "units. Add no diagnosis, no cause, no advice and no other number."
@@ -31,16 +31,20 @@ def facts(slot: Slot, m: Measurements) -> dict:
     """Return what a slot speaks of: measurements by name with value, unit and grade, findings by their status."""
     values = {name_of(k): _value(m, k) for k in slot.evidence if not k.startswith("finding:")}
     keys = [k.removeprefix("finding:") for k in slot.evidence if k.startswith("finding:")]
-    groups = {k.rpartition("_")[2] for k in keys}
-    # Leads that all findings share are said once.
-    shared = len(groups) == 1 and groups <= set(GROUPS)
+    kinds = {k: k.rpartition("_")[0] for k in keys if k.rpartition("_")[2] in GROUPS}
+    groups = {k.rpartition("_")[2] for k in kinds}
+    # Leads that all findings share are said once, and what holds in all leads needs none.
+    everywhere = len(kinds) == len(keys) == len(GROUPS) * len(set(kinds.values()))
+    shared = len(kinds) == len(keys) and len(groups) == 1
     out: dict = {"where": TERRITORIES[groups.pop()]} if shared else {}
     for key in keys:
         finding = m.findings[key]
-        name = KINDS[key.rpartition("_")[0]] if shared else finding_name(key)
-        if finding.status == PRESENT and finding.leads and key.rpartition("_")[2] in GROUPS:
+        name = KINDS[kinds[key]] if shared or everywhere else finding_name(key)
+        if finding.status == PRESENT and finding.leads and key in kinds:
             name += f" {'in ' if shared else ''}{listed(finding.leads)}"
-        out.setdefault(NA if finding.status == NOT_ASSESSABLE else finding.status, []).append(name)
+        names = out.setdefault(NA if finding.status == NOT_ASSESSABLE else finding.status, [])
+        if name not in names:
+            names.append(name)
     return out | values
 
 

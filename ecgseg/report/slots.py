@@ -185,21 +185,24 @@ def _axis(m: Measurements) -> list[Slot]:
 
 
 def _territories(m: Measurements) -> list[Slot]:
-    """What is there, one statement each; what is not, one for each territory; what cannot be told, by its reason."""
-    slots, unknown = [], {}
+    """What is there, one statement each; what is not, one for territories alike; what cannot be told, by its reason."""
+    slots, absent, unknown = [], {}, {}
     for group in GROUPS:
-        absent = []
         for kind in KINDS:
             key = f"{kind}_{group}"
             if _status(m, key) == PRESENT:
                 slots.append(_present(m, kind, group))
             elif _status(m, key) == ABSENT:
-                absent.append(kind)
+                absent.setdefault(group, []).append(kind)
             else:
                 unknown.setdefault(reason(m, f"finding:{key}"), []).append((kind, group))
-        if absent:
-            text = f"{TERRITORIES[group]}: no {listed((KINDS[k] for k in absent), 'or')}"
-            slots.append(_slot("territories", f"{group}_absent", text, *(f"finding:{k}_{group}" for k in absent)))
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for group, kinds in absent.items():
+        alike.setdefault(tuple(kinds), []).append(group)
+    for kinds, groups in alike.items():
+        text = f"{listed(TERRITORIES[g] for g in groups)}: no {listed((KINDS[k] for k in kinds), 'or')}"
+        keys = [f"finding:{k}_{g}" for k in kinds for g in groups]
+        slots.append(_slot("territories", f"absent_{'_'.join(groups)}", text, *keys))
     return slots + _not_told(unknown)
 
 
