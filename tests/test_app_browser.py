@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SCAN = ROOT / "ecgseg" / "examples" / "scan_90037.png"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+DRAWN = "[...document.querySelectorAll('#shown img')].every(i => i.complete && i.naturalWidth > 800)"
 PATIENCE_S = 400  # a page takes 10 s on two idle cores, and minutes where much else runs on them
 
 pytestmark = pytest.mark.slow
@@ -70,14 +71,12 @@ def test_from_a_dropped_scan_to_the_csv_of_the_command_line(browser, server, tmp
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(url)
-    assert page.locator(".ecg-notice").is_visible()
+    page.locator(".ecg-notice").wait_for(state="visible")
 
     page.set_input_files("#drop input[type=file]", SCAN)
     overlay = page.locator("#shown img").first
     overlay.wait_for(state="visible")
-    page.wait_for_function(
-        "[...document.querySelectorAll('#shown img')].every(i => i.complete && i.naturalWidth > 800)"
-    )
+    page.wait_for_function(DRAWN)
     assert page.locator("#shown h2").inner_text().startswith("scan_90037")
     rows = page.locator("#shown .ecg-table tbody tr").all_inner_texts()
     assert any(row.startswith("heart rate") and "/min" in row for row in rows)

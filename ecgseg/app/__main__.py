@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 
+from ecgseg.app.quiet import be_quiet
 from ecgseg.app.server import LOOPBACK, is_loopback, make_app, serve
 from ecgseg.errors import EcgsegError
 from ecgseg.overrides import UsageError, compose
@@ -23,6 +24,7 @@ Research tool, not a medical device."""
 def main(argv: list[str] | None = None) -> int:
     """Serve until interrupted; returns the exit status."""
     args = parser().parse_args(argv)
+    be_quiet()
     try:
         digitizer = _digitizer(args.options)
         from ecgseg.app.folder import private_folder

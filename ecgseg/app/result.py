@@ -19,7 +19,7 @@ from ecgseg.digitize.pagefiles import OUTPUT, make_files
 from ecgseg.errors import EcgsegError
 from ecgseg.measure import Measurements, measure
 from ecgseg.output.formats import FORMATS, check_formats
-from ecgseg.output.report_pdf import SUFFIX, write_report
+from ecgseg.output.report_pdf import SUFFIX, rows_of, write_report
 from ecgseg.plot import overlay
 from ecgseg.report import Report, Reported, template_report
 from ecgseg.report.files import save
@@ -75,7 +75,7 @@ def files_of(result: Result, formats: Sequence[str]) -> tuple[dict[str, bytes], 
         Path(f"{stem}{TABLE}").write_text(table_csv(result.report.table), encoding="utf-8")
         problems = [p for name in chosen if (p := _write(result, stem, name))]
         if PDF in formats:
-            recording, table = result.reading.recording, pdf_rows(result.report.table)
+            recording, table = result.reading.recording, rows_of(result.report.table)
             write_report(recording, Path(f"{stem}{SUFFIX}"), result.overlay, table, result.report.paragraphs())
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}, problems
 
@@ -101,20 +101,6 @@ def table_csv(rows: Sequence[dict]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def pdf_rows(rows: Sequence[dict]) -> list[dict]:
-    """Return the report's table as `write_report` takes it."""
-    return [
-        {
-            "name": row["measurement"],
-            "value": None if row["value"] == "–" else row["value"],
-            "reference": row["usual"],
-            "note": row["note"],
-            "flag": bool(row["flag"]),
-        }
-        for row in rows
-    ]
 
 
 def _write(result: Result, stem: Path, name: str) -> str | None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import ipaddress
-import os
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +10,7 @@ from urllib.parse import quote
 from ecgseg.app.desk import MAX_BYTES, Desk
 from ecgseg.app.folder import delete_old
 from ecgseg.app.html import ROUTE
+from ecgseg.app.quiet import be_quiet
 from ecgseg.app.sessions import Sessions
 
 LOOPBACK = "127.0.0.1"
@@ -28,13 +28,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 TYPES = {".png": "image/png", ".pdf": "application/pdf"}  # what a browser may show; all else is only saved
-SILENT = {  # before Gradio is imported
-    "GRADIO_ANALYTICS_ENABLED": "False",
-    "GRADIO_RUN_HISTORY": "False",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_OFFLINE": "1",
-    "DO_NOT_TRACK": "1",
-}
 
 
 def is_loopback(host: str) -> bool:
@@ -49,7 +42,7 @@ def is_loopback(host: str) -> bool:
 
 def make_app(digitizer, folder: Path, host: str = LOOPBACK, max_bytes: int = MAX_BYTES):
     """Return the FastAPI application with the page at its root; `folder` is where uploads lie until they are taken."""
-    os.environ.update(SILENT)
+    be_quiet()
     import gradio as gr
     from fastapi import FastAPI
     from starlette.middleware.trustedhost import TrustedHostMiddleware
