@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ecgseg.digitize.files.read import name_of
-from ecgseg.digitize.files.sources import OWN_SUFFIXES, SUFFIXES, _files, _resolved
+from ecgseg.digitize.files.sources import OWN_SUFFIXES, SUFFIXES, files_of, resolved
 from ecgseg.errors import EcgsegError
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # one letter would be a drive of Windows
@@ -53,20 +53,20 @@ def listed(inputs: Iterable[str | os.PathLike]) -> Iterator[Source]:
 
 def in_folder(inputs: Iterable[Path], folder) -> frozenset[str]:
     """Return the names of the files in a folder that are inputs, or that a link among the inputs leads to."""
-    real = _resolved(Path(folder))
-    places = {place for path in inputs for place in (_resolved(path.parent) / path.name, _resolved(path))}
+    real = resolved(Path(folder))
+    places = {place for path in inputs for place in (resolved(path.parent) / path.name, resolved(path))}
     return frozenset(place.name for place in places if place.parent == real)
 
 
 def _local(given: str) -> Iterator[tuple[str, Source]]:
-    for path, problem in _files([given]):
+    for path, problem in files_of([given]):
         if isinstance(path, bytes):
             why = "standard input: a picture on standard input is read alone, not in an archive; save it as a file"
             yield "-", Source("-", error=why)
         elif problem is not None:
             yield f"?{path}", Source(str(path), error=problem)
         else:
-            yield str(_resolved(path)), Source(str(path), _stamp(path))
+            yield str(resolved(path)), Source(str(path), _stamp(path))
 
 
 def _stamp(path: Path) -> str | None:

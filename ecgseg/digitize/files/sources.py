@@ -60,12 +60,12 @@ def pictures(args: Iterable[str | os.PathLike], max_pixels: int = MAX_PIXELS) ->
     a page whose loader raises ReadError.
     """
     seen: set[Path] = set()
-    for path, problem in _files(args):
+    for path, problem in files_of(args):
         if problem is not None:
             yield Page(_stem(path), 1, Loader(path, error=problem))
         elif isinstance(path, bytes):
             yield from _pages("stdin", Loader(None, max_pixels=max_pixels, data=path))
-        elif (real := _resolved(path)) not in seen:
+        elif (real := resolved(path)) not in seen:
             seen.add(real)
             yield from _pages(_stem(path), Loader(path, max_pixels=max_pixels))
 
@@ -82,7 +82,7 @@ def _pages(name: str, first: Loader) -> Iterator[Page]:
         yield Page(own, page, Loader(first.path, page, first.max_pixels, data=first.data))
 
 
-def _files(args: Iterable, in_list: str | None = None) -> Iterator[tuple[Path | bytes, str | None]]:
+def files_of(args: Iterable, in_list: str | None = None) -> Iterator[tuple[Path | bytes, str | None]]:
     """Yield (file, None) or (what was named, why it is none); the bytes of standard input where they are a picture."""
     for given in args:
         text = os.fspath(given)
@@ -158,7 +158,7 @@ def _lines(data: bytes, path: Path) -> Iterator[tuple[Path | bytes, str | None]]
     lines = [line.rstrip("\r") for line in text.split("\n") if line.strip()]
     if not lines:
         yield path, f"{shown}: the list of paths is empty; give a path on each line"
-    yield from _files(lines, in_list=shown)
+    yield from files_of(lines, in_list=shown)
 
 
 def _stdin() -> Iterator[tuple[Path | bytes, str | None]]:
@@ -185,7 +185,8 @@ def _stem(path: Path | bytes) -> str:
     return name_of(path.stem) or "page"
 
 
-def _resolved(path: Path) -> Path:
+def resolved(path: Path) -> Path:
+    """Return a path without links, or as near to that as it can be told."""
     try:
         return path.resolve()
     except (OSError, RuntimeError):  # a loop of links: opening it will say so
