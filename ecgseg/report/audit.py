@@ -68,7 +68,7 @@ def unsupported(report: Report, m: Measurements, only_models: bool = True) -> li
     for sentence in report.sentences:
         if (only_models and sentence.author == "template") or sentence.section in ("quality", "disagreements"):
             continue
-        if sentence.slot in ("scope", "given"):
+        if sentence.slot in ("scope", "given", "doubtful", "warned"):
             continue
         out += [f"{sentence.slot}: number {n} in '{sentence.text}'" for n in _numbers(sentence, m)]
         out += [f"{sentence.slot}: {what} in '{sentence.text}'" for what in _findings(sentence, m)]

@@ -77,15 +77,18 @@ def _read(recording: Recording) -> list[Slot]:
     if unread:
         text = f"no samples of {listed(unread)}: not printed or not read"
         slots.append(_fixed("quality", "unread", text, *(f"recording:signal.{lead}" for lead in unread)))
-    quality = {x: q for x, q in recording.quality.items() if shown_leads.get(x) and q is not None and math.isfinite(q)}
+    quality = _qualities(recording)
     if quality:
         worst = min(quality, key=quality.get)
         text = f"quality from 0 to 1: median {median(quality.values()):.2f}, lowest {quality[worst]:.2f} in {worst}"
-        doubtful = [x for x, q in quality.items() if q < _LOW_QUALITY]
-        if doubtful:
-            text += f"; below {_LOW_QUALITY:g}, not to be relied on: {listed(doubtful)}"
         slots.append(_fixed("quality", "quality", text, *(f"recording:quality.{x}" for x in quality)))
     return slots
+
+
+def _qualities(recording: Recording) -> dict[str, float]:
+    """Return the quality of each lead that has samples."""
+    there = {lead for lead, x in zip(recording.leads, recording.signal, strict=True) if np.isfinite(x).any()}
+    return {x: q for x, q in recording.quality.items() if x in there and q is not None and math.isfinite(q)}
 
 
 def _disagreements(m: Measurements) -> list[Slot]:
@@ -157,9 +160,18 @@ def _voltages(m: Measurements) -> Slot | None:
 
 
 def _closing(recording: Recording | None) -> list[Slot]:
+    """What stands under every summary: how far the page can be trusted, what was given, what was not looked for."""
     slots = []
-    diagnosis = None if recording is None else recording.clinical.get("diagnosis")
-    if diagnosis and "software" not in recording.provenance:
-        text = f"given with the recording, not used and not judged here: '{diagnosis}'"
-        slots.append(_fixed("summary", "given", text, "recording:clinical.diagnosis"))
+    if recording is not None:
+        doubtful = [x for x, q in _qualities(recording).items() if q < _LOW_QUALITY]
+        if doubtful:
+            text = f"read with low quality and not to be relied on: {listed(doubtful)}"
+            slots.append(_fixed("summary", "doubtful", text, *(f"recording:quality.{x}" for x in doubtful)))
+        if recording.warnings:
+            text = "the page was read with warnings, see the quality of the digitization"
+            slots.append(_fixed("summary", "warned", text, "recording:warnings"))
+        diagnosis = recording.clinical.get("diagnosis")
+        if diagnosis and "software" not in recording.provenance:
+            text = f"given with the recording, not used and not judged here: '{diagnosis}'"
+            slots.append(_fixed("summary", "given", text, "recording:clinical.diagnosis"))
     return [*slots, _fixed("summary", "scope", NOT_LOOKED_FOR)]
