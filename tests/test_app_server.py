@@ -111,7 +111,7 @@ def test_an_upload_is_read_shown_and_deleted(hand, tmp_path):
 
 def test_errors_are_told_as_text_and_the_last_result_stays(hand, tmp_path, capfd):
     hand.uploaded(str(upload(tmp_path)), ["csv"], ME)
-    status, shown, *_ = hand.again(1, ["csv"], "auto", "fast", "auto", "", "", "–", "", "network", request=ME)
+    status, shown, *_ = hand.again(1, ["csv"], "auto", "fast", "auto", "", "", "–", "", "network", ME)
     assert "speed is &#x27;fast&#x27;" in status and "Traceback" not in status
     assert "__type__" in str(shown)  # left as it is
     status, shown, *_ = hand.uploaded(str(upload(tmp_path, "red")), ["csv"], ME)[-5:]

@@ -123,16 +123,17 @@ class _Handlers:
         """Read another page of the file."""
         return self._fresh(request, formats, lambda desk: None, int(page))
 
-    def again(self, page: int, formats: list[str], *form, request: gr.Request):
-        """Read the page with what was corrected."""
+    def again(self, page, formats, layout, speed, gain, px_per_mm, leads, sex, age, method, request: gr.Request):
+        """Read the page with what was corrected; Gradio fills in the request only where all arguments are named."""
+        form = (layout, speed, gain, px_per_mm, leads, sex, age, method)
         return self._results(request, formats, lambda desk: desk.run(from_form(*form), int(page or 1)))
 
     def formats(self, formats: list[str], request: gr.Request):
         """Make the files in other formats."""
         try:
             return self._links(request.session_hash, formats)
-        except EcgsegError as error:
-            return html.problem(str(error))
+        except Exception as error:
+            return html.problem(told(error))
 
     def closed(self, request: gr.Request) -> None:
         """Forget everything of a page that was closed."""
@@ -165,12 +166,8 @@ class _Handlers:
                 links,
                 desk.result.leads,
             ]
-        except EcgsegError as error:
-            return [html.problem(str(error)), *self._kept(desk)]
-        except Exception as error:  # a bug must not end the page; it is told to the person and recorded without names
-            record(error)
-            told = f"unexpected {type(error).__name__}; please report it with the picture"
-            return [html.problem(told), *self._kept(desk)]
+        except Exception as error:
+            return [html.problem(told(error)), *self._kept(desk)]
 
     def _kept(self, desk: Desk) -> list:
         """Return updates that leave the last result on the page where it is still that of the file on the desk."""
@@ -184,8 +181,11 @@ class _Handlers:
         return html.downloads(desk.files, problems, self.sessions.token(session))
 
 
-def record(error: Exception) -> None:
-    """Print where an error came from, without its text: that may hold a file's name or a name on the page."""
+def told(error: Exception) -> str:
+    """Return what a person is told of an error; a bug is recorded too, without its text, which may hold a name."""
+    if isinstance(error, EcgsegError):
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     where = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-6:]))
     print(f"unexpected {type(error).__name__} at {where}", file=sys.stderr)
+    return f"unexpected {type(error).__name__}; please report it with the picture"
