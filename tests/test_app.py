@@ -196,7 +196,9 @@ def test_names_on_show_are_not_forced_on_another_layout():
 def test_corrections_of_leads_stay_while_other_things_change():
     desk = opened()
     desk.run()
-    assert "V4" not in desk.run(Corrections(leads=SHOWN.replace("V4", "x"))).leads
+    left_out = SHOWN.replace("V4", "x")
+    assert desk.run(Corrections(leads=left_out)).leads == left_out  # as typed, so that it can be typed on
+    assert desk.run(Corrections(leads="\n" + left_out.lower())).leads == left_out
     result = desk.run(Corrections(leads=SHOWN.replace("V4", "x"), age=40.0))
     assert not np.isfinite(result.reading.recording.lead("V4")).any()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from ecgseg.app.corrections import Corrections
-from ecgseg.app.relabel import renamed
+from ecgseg.app.relabel import grid, parse, renamed
 from ecgseg.app.result import Result, files_of, result_of, zip_of
 from ecgseg.archive.names import page_name, record_name
 from ecgseg.digitize.digitizer import Digitizer, Reading
@@ -55,11 +55,12 @@ class Desk:
             raise ReadError("there is no picture yet; drop one on the page first")
         corrections = corrections or Corrections()
         reading, fresh = self._reading(corrections, page)
-        shown = self.result.leads if self.result else ""
+        shown, leads = self.result.leads if self.result else "", None
         if corrections.leads and not (fresh and corrections.leads.split() == shown.split()):
-            reading = renamed(reading, corrections.leads)
+            strips = reading.located.strips
+            leads, reading = grid(strips, parse(corrections.leads, strips)), renamed(reading, corrections.leads)
         self.files = {}
-        self.result = result_of(reading, corrections)
+        self.result = result_of(reading, corrections, leads)
         return self.result
 
     def make_files(self, formats: Sequence[str]) -> list[str]:

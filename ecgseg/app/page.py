@@ -64,7 +64,7 @@ def build(sessions: Sessions) -> gr.Blocks:
         file.upload(hand.uploaded, [file, formats], fresh, **busy, **work)
         example.click(hand.example, [formats], fresh, **busy, **work)
         page.input(hand.turned, [page, formats], fresh, **busy, **work)
-        again.click(hand.again, [page, formats, *form.values()], results, **busy, **work)
+        again.click(hand.again, [page, formats, *form.values()], results, show_progress_on=[shown, again], **work)
         formats.input(hand.formats, [formats], [links], **work)
         blocks.unload(hand.closed)
     return blocks.queue(max_size=WAITING, api_open=False)

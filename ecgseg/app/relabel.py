@@ -20,9 +20,10 @@ _BY_LOWER = {lead.lower(): lead for lead in LEADS}
 Name = tuple[str, int] | None  # lead and sign, −1 where it is printed upside down; None: left out
 
 
-def grid(strips) -> str:
-    """Return the names of strips, a line a row and from left to right; -aVR is printed upside down."""
-    return "\n".join(" ".join(_spelled(s) for s in row) for row in _rows(strips))
+def grid(strips, names: list[Name] | None = None) -> str:
+    """Return the names of strips, a line a row and from left to right; `names` are others in their place."""
+    given = dict(zip(map(id, strips), names or [(s.lead, s.sign) for s in strips], strict=True))
+    return "\n".join(" ".join(_spelled(given[id(s)]) for s in row) for row in _rows(strips))
 
 
 def parse(text: str, strips) -> list[Name]:
@@ -97,8 +98,8 @@ def _rows(strips) -> list[list]:
     return [sorted((s for s in strips if s.row == k), key=lambda s: s.x0) for k in numbers]
 
 
-def _spelled(strip) -> str:
-    return f"-{strip.lead}" if strip.sign < 0 else strip.lead
+def _spelled(name: Name) -> str:
+    return LEFT_OUT if name is None else f"{'-' if name[1] < 0 else ''}{name[0]}"
 
 
 def _name(word: str, strip) -> Name:
@@ -128,5 +129,5 @@ def _check_once(strips, names: list[Name]) -> None:
 
 
 def _change(strip, name: Name) -> str:
-    new = LEFT_OUT if name is None else f"{'-' if name[1] < 0 else ''}{name[0]}"
-    return f"row {strip.row + 1}, from {strip.t0:g} s: {_spelled(strip)} → {'left out' if new == LEFT_OUT else new}"
+    new = "left out" if name is None else _spelled(name)
+    return f"row {strip.row + 1}, from {strip.t0:g} s: {_spelled((strip.lead, strip.sign))} → {new}"

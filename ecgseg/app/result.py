@@ -44,8 +44,8 @@ class Result:
     leads: str
 
 
-def result_of(reading: Reading, corrections: Corrections) -> Result:
-    """Measure, word and draw a reading."""
+def result_of(reading: Reading, corrections: Corrections, leads: str | None = None) -> Result:
+    """Measure, word and draw a reading; `leads` are its strips' names where some of them are left out by hand."""
     recording = reading.recording
     measurements = measure(recording, corrections.sex, corrections.age)
     return Result(
@@ -56,7 +56,7 @@ def result_of(reading: Reading, corrections: Corrections) -> Result:
         redrawn=redraw(recording),
         measurements=measurements,
         report=template_report(measurements, recording),
-        leads=grid(reading.located.strips),
+        leads=grid(reading.located.strips) if leads is None else leads,
     )
 
 
