@@ -91,3 +91,31 @@ def test_an_encoder_that_is_not_drawn_names_the_way_out(monkeypatch):
     monkeypatch.setattr(runtime, "read_weights", lambda path, kind: (state, other))
     with pytest.raises(WeightsError, match=r"digitize\.runtime=torch"):
         open_net("strip", runtime="onnx")
+
+
+def test_the_fast_reading_is_a_config_of_known_options():
+    from ecgseg.digitize.options import load_options
+    from ecgseg.overrides import compose
+
+    usual, fast = (load_options(**compose("infer", over)["digitize"]) for over in ([], ["digitize=fast"]))
+    assert usual.look_again and not fast.look_again and fast.row_mm < usual.row_mm
+    with pytest.raises(OptionError, match="24 to 80 mm high"):
+        load_options(row_mm=20)
+    with pytest.raises(OptionError, match="true or false"):
+        load_options(look_again="no")
+
+
+def test_what_touches_the_border_is_left_out_where_it_is_not_read_again():
+    from ecgseg.digitize.trace.trace import Span, read_rows
+    from ecgseg.nets.columns import Columns
+
+    class Strip:
+        about = None
+
+        def columns(self, crops, ends):
+            y = np.full((len(crops), 4 * crops.shape[2]), crops.shape[1] / 2)
+            y[:, 400:500] = 2.0
+            return Columns(y, *(np.ones_like(y) for _ in range(4)))
+
+    found = read_rows(Strip(), np.full((600, 800, 3), 255, np.uint8), [Span(300.0, 100.0, 700.0)], 288, again=False)
+    assert np.all(found.mass[0, 400:500] == 0) and np.all(found.mass[0, :400] == 1) and np.all(found.mass[0, 500:] == 1)

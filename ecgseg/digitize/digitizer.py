@@ -22,6 +22,7 @@ from ecgseg.digitize.locate.findings import Findings
 from ecgseg.digitize.locate.locate import Located, locate
 from ecgseg.digitize.options import Options, load_options
 from ecgseg.errors import GridError, LayoutError
+from ecgseg.nets.plain import STRIDE
 from ecgseg.nets.runtime import open_net, usable_device
 from ecgseg.recording import Recording
 
@@ -242,7 +243,10 @@ class Digitizer:
             return located, classic_digitize(flat.image, located.strips, FLAT_PX_PER_MM, speed)
         from ecgseg.digitize.trace.trace import trace_strips
 
-        strips, traces = trace_strips(self.nets.strip, flat.image, located.strips)
+        height = round(self.options.row_mm * FLAT_PX_PER_MM / STRIDE) * STRIDE
+        strips, traces = trace_strips(
+            self.nets.strip, flat.image, located.strips, height, again=self.options.look_again
+        )
         return replace(located, strips=strips), traces
 
     def _provenance(self, shape, page: _Page, seconds: dict) -> dict:

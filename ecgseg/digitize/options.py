@@ -9,6 +9,7 @@ from ecgseg.errors import OptionError
 from ecgseg.layout import layout_names
 from ecgseg.paths import CONFIGS
 
+ROW_MM = (24.0, 80.0)  # a QRS of 2 mV in both directions, and what the strip network was trained with
 METHODS = ("network", "classic")
 RUNTIMES = (None, "onnx", "torch")
 
@@ -30,14 +31,22 @@ class Options:
     grid_weights: str | None
     device: str | None
     runtime: str | None
+    row_mm: float
+    look_again: bool
 
     def __post_init__(self):
-        for key in ("speed", "gain", "px_per_mm", "fs", "max_pixels"):
+        for key in ("speed", "gain", "px_per_mm", "fs", "max_pixels", "row_mm"):
             value = getattr(self, key)
             if value is None and key in ("speed", "gain", "px_per_mm"):
                 continue
             if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < float("inf"):
                 raise OptionError(f"digitize.{key} is {value!r}; give a number above 0")
+        if not ROW_MM[0] <= self.row_mm <= ROW_MM[1]:
+            raise OptionError(
+                f"digitize.row_mm is {self.row_mm:g}; rows are read {ROW_MM[0]:g} to {ROW_MM[1]:g} mm high"
+            )
+        if not isinstance(self.look_again, bool):
+            raise OptionError(f"digitize.look_again is {self.look_again!r}; give true or false")
         if self.method not in METHODS:
             raise OptionError(f"digitize.method is {self.method!r}; the choices are {', '.join(METHODS)}")
         if self.runtime not in RUNTIMES:

@@ -135,7 +135,7 @@ class StripOnnx:
         line = g.node("Reshape", line, g.tensor(np.array([0, 0, 0, 2, 2 * SUBCOLUMNS])))
         # A sub-column's distribution lies in one piece, as `row_columns` goes through it.
         line = g.node("Transpose", line, perm=[0, 1, 4, 2, 3])
-        self.run = _session(g.model({"mask": _unfold(g, mask), "line": line}))
+        self.run = _session(g.model({"mask": _unfold(g, mask), "line": line}), keep_memory=True)
 
     def columns(self, crops: np.ndarray, ends: np.ndarray) -> Columns:
         """Return the trace's position and evidence in crops (B, H, W, 3) uint8; ends (B, 2) as for `row_columns`.
@@ -233,14 +233,18 @@ def threads() -> int:
     return len(cores(0)) if cores else os.cpu_count() or 1
 
 
-def _session(model: bytes):
-    """Return the function that runs a graph: a dict of inputs → the list of its outputs."""
+def _session(model: bytes, keep_memory: bool = False):
+    """Return the function that runs a graph: a dict of inputs → the list of its outputs.
+
+    `keep_memory`: what it needs is kept for its next run, which pays where there are many runs on one page.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = keep_memory
     # Threads that spin while they wait cost more than they bring where other work is done beside.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -105,6 +105,7 @@ class _Plain(torch.nn.Module):
     def __init__(self, kind: str, state: Mapping[str, np.ndarray], device: str):
         super().__init__()
         self.kind, self.state, self.device = kind, state, device
+        self.layout = torch.channels_last  # of memory
         self.weights: dict[str, tuple[Tensor, Tensor]] = {}
 
     def forward(self, image: Tensor):
@@ -122,7 +123,7 @@ class _Plain(torch.nn.Module):
     def conv(self, x, name, norm=None, relu=False, stride=1, dilation=1):
         if name not in self.weights:
             weight, bias = (torch.from_numpy(v).to(self.device) for v in plain.folded(self.state, name, norm))
-            self.weights[name] = weight.contiguous(memory_format=torch.channels_last), bias
+            self.weights[name] = weight.contiguous(memory_format=self.layout), bias
         weight, bias = self.weights[name]
         y = F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), stride, dilation * (weight.shape[2] // 2), dilation)
         return F.relu_(y) if relu else y
@@ -150,10 +151,10 @@ class _Plain(torch.nn.Module):
         return torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
 
     def fold(self, image):
-        return F.pixel_unshuffle(image, 2).contiguous(memory_format=torch.channels_last)
+        return F.pixel_unshuffle(image, 2).contiguous(memory_format=self.layout)
 
     def scaled(self, image):
-        return image.contiguous(memory_format=torch.channels_last)
+        return image.contiguous(memory_format=self.layout)
 
     def constant(self, values, like):
         values = torch.from_numpy(np.ascontiguousarray(values)).to(like)

@@ -42,17 +42,19 @@ def trace_strips(
     strips: list,
     height: int = 448,
     calibration: Calibration | None = None,
+    again: bool = True,
 ) -> tuple[list, list[tuple]]:
     """Read the trace of every strip; return the strips where their trace says they lie, and the traces.
 
     net: a strip network as `open_net` gives it, or a StripNet; image (H, W, 3) uint8 at its 8 px/mm; strips have row,
     x0, x1 and baseline in pixels of it; height: rows of pixels read about the baseline, 56 mm: more than the crops of
-    the training have. Where a trace comes near their border, the row is read again in a higher crop. `calibration`
-    makes evidence into confidence (None: the shipped one). The traces are one (x, y, confidence) per strip, each (n,)
-    float with four positions a pixel column, x and y in pixels of the flat page; confidence is the probability that y
-    is within 0.5 mm of the truth, and y is NaN where it is likelier that something else was read than the trace.
+    the training have. Where a trace comes near their border, the row is read `again` in a higher crop, or else left
+    out where it touches the border. `calibration` makes evidence into confidence (None: the shipped one). The traces
+    are one (x, y, confidence) per strip, each (n,) float with four positions a pixel column, x and y in pixels of the
+    flat page; confidence is the probability that y is within 0.5 mm of the truth, and y is NaN where it is likelier
+    that something else was read than the trace.
     """
-    evidence = read_rows(net, image, list(row_spans(strips).values()), height)
+    evidence = read_rows(net, image, list(row_spans(strips).values()), height, again)
     strips = place_strips(strips, evidence)[0]
     return strips, strip_traces(strips, evidence, calibration or shipped())
 
@@ -91,10 +93,13 @@ def _held(values: np.ndarray, own: np.ndarray) -> np.ndarray:
     return values[np.clip(np.arange(values.size), at[0], at[-1])] if at.size else values
 
 
-def read_rows(net, image: np.ndarray, spans: list[Span], height: int = 448) -> Evidence:
+def read_rows(net, image: np.ndarray, spans: list[Span], height: int = 448, again: bool = True) -> Evidence:
     """Return what the network says about each row, its columns counted from the row's `left`; y in px of the page."""
     width = _up(max(s.x1 - s.left for s in spans) + _SIDE)
     first = _read(net, image, spans, width, height)
+    if not again:
+        at_border = np.abs(first.y - first.centre[:, None]) > height / 2 - EDGE_MM * _PX_PER_MM
+        return replace(first, mass=np.where(at_border, 0.0, first.mass))
     second = [_read_again(net, image, span, _one(first, i), height) for i, span in enumerate(spans)]
     return Evidence(**{f.name: np.stack([getattr(e, f.name)[0] for e in second]) for f in fields(Evidence)})
 

@@ -1,0 +1,1 @@
+"""What everything costs, measured in one run: python -m ecgseg.bench."""
