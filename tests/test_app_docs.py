@@ -1,6 +1,7 @@
 """What the docs say is true of the code: their Python runs, their paths, options and commands exist."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -18,10 +19,8 @@ from ecgseg.errors import LayoutError
 from ecgseg.paths import CONFIGS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [
-    ROOT / "docs" / f"{name}.md"
-    for name in ("web-page", "api", "choosing-options", "training", "adding-a-layout", "limits", "comparison")
-]
+NAMES = "quick-start web-page api choosing-options training adding-a-layout limits comparison"
+PAGES = [ROOT / "docs" / f"{name}.md" for name in NAMES.split()]
 
 
 class ReadsAlike(Digitizer):
@@ -76,6 +75,18 @@ def test_a_folder_becomes_a_table_of_intervals(here):
     assert rows.loc["a", "layout"] == "3x4_1r" and 30 < rows.loc["a", "heart_rate_per_min"] < 200
     assert 60 < rows.loc["a", "qrs_ms"] < 200 and pd.isna(rows.loc["a", "error"])
     assert rows.loc["b", "error"].startswith("no row of trace") and pd.isna(rows.loc["b", "qrs_ms"])
+
+
+def test_the_notebook_runs(here, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    cells = json.loads((ROOT / "examples/folder_to_table.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert not any(cell.get("outputs") for cell in cells)  # no one's ECG is left in it
+    names = {}
+    for k, source in enumerate(code):
+        source = source.replace('"../ecgseg/examples"', f'"{here / "scans"}"')
+        exec(compile(source, f"folder_to_table.ipynb, code {k + 1}", "exec"), names)
+    assert list(names["pages"].page) == ["a", "b"] and list(names["good"].page) == ["a"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
