@@ -18,6 +18,7 @@ from scipy.sparse.linalg import spsolve
 from ecgseg.digitize.flat import lattice
 from ecgseg.digitize.flat.grid import LATTICE_STEP, MAX_FLAT_PIXELS, FlatPage, Grid, measure_grid
 from ecgseg.digitize.flat.lattice import Comb
+from ecgseg.digitize.flat.trust import judged
 from ecgseg.errors import GridError
 
 SEED_SIDE = 256  # working px of the windows in which the lines are first looked for: 30 to 80 mm of paper
@@ -36,6 +37,7 @@ SEEDS = 4  # places tried before the best is taken
 ENOUGH = 0.5  # of the windows accepted: no other place need be tried
 MIN_NODES = 40  # accepted windows: a smaller patch is not a page
 MIN_STEP = 0.3  # share of the lines' amplitude in step over the straightened page: less is no such lines
+LEAST_CONFIDENCE = 0.55  # maps followed with less were off by 1 to 100 mm
 SMOOTH = 0.02  # weight of bending against the phases: a window's phase is good to some hundredths of a cycle
 
 
@@ -480,7 +482,13 @@ def flatten_bent(image: np.ndarray, px_per_mm: float = 8.0) -> FlatPage:
     lattice_px = place_lattice(from_flat, flat_size)
     flat = resampled(image, lattice_px, flat_size)
     grid = replace(grid, source="followed", matrix=nearest_affine(lattice_px, start, px_per_mm))
-    return FlatPage(flat, px_per_mm, nearest_affine(lattice_px, np.full(2, -0.5), 1.0), grid, {}, lattice_px)
+    page = judged(FlatPage(flat, px_per_mm, nearest_affine(lattice_px, np.full(2, -0.5), 1.0), grid, {}, lattice_px))
+    if page.grid.confidence < LEAST_CONFIDENCE:
+        raise GridError(
+            f"no grid found: few of its lines are in step over the flattened page (confidence "
+            f"{page.grid.confidence:.2f}, expected {LEAST_CONFIDENCE:g}); give the scale with digitize.px_per_mm=…"
+        )
+    return page
 
 
 def residual_field(straight: np.ndarray, grid: Grid) -> Callable[[np.ndarray], np.ndarray]:

@@ -1,5 +1,6 @@
 """What the grid network sees of a picture: paper, and the size and turn of its grid, put together to a first map."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -27,7 +28,8 @@ class Field:
     """Per cell (h, w) of a picture: centres `x` (w,) and `y` (h,) in px, `gradient` (h, w, 2, 2), whose rows are
     periods of 5 mm per px along the picture's x and y; `weight` 0..1 of what is said of it; `grid` and `paper`, 0..1.
 
-    The first family of lines is the one whose gradient is within ±45° of the picture's x axis.
+    The first family of lines is the one whose gradient is within ±45° of the picture's x axis. `scale`: px looked at
+    per px of the picture.
     """
 
     x: np.ndarray
@@ -36,6 +38,7 @@ class Field:
     weight: np.ndarray
     grid: np.ndarray
     paper: np.ndarray
+    scale: float = 1.0
 
     @property
     def period(self) -> float:
@@ -53,27 +56,32 @@ class Field:
 
 
 def see_field(image: np.ndarray, net) -> Field:
-    """Let a GridNet look at a picture (H, W, 3) uint8; raises GridError where it sees no paper with a grid.
+    """Let a GridNet look at a picture (H, W, 3) uint8, and return the plainest look.
 
-    `net`: as `open_net` gives it, or a GridNet.
+    `net`: as `open_net` gives it, or a GridNet. Raises GridError where it sees no paper with a grid.
     """
-    looks: list[Field] = []
-    longest = max(image.shape[:2])
-    for side in SIDES:
-        if looks and side > 1024 and longest < 1.2 * 1024:
-            continue
-        field = _look(image, net, min(1.0, side / longest))
-        looks.append(field)
-        scale = min(1.0, side / longest)
-        if field.plain > PLAIN and FINE_ENOUGH < field.period * scale < COARSE_ENOUGH:
+    seen: list[Field] = []
+    for field in looks(image, net):
+        seen.append(field)
+        if field.plain > PLAIN and FINE_ENOUGH < field.period * field.scale < COARSE_ENOUGH:
             break
-    best = max(looks, key=lambda f: f.plain)
-    if (best.weight > MIN_WEIGHT).sum() < MIN_CELLS:
+    if not seen:
         raise GridError(
             "no grid found: nowhere in the picture is paper with a grid on it to be seen; "
             "give the scale of a flat page with digitize.px_per_mm=…"
         )
-    return best
+    return max(seen, key=lambda f: f.plain)
+
+
+def looks(image: np.ndarray, net) -> Iterator[Field]:
+    """Yield what a GridNet sees of a picture (H, W, 3) uint8 at one size after the other, where it sees a grid."""
+    longest = max(image.shape[:2])
+    for side in SIDES:
+        if side > SIDES[0] and longest < 1.2 * SIDES[0]:
+            continue
+        field = _look(image, net, min(1.0, side / longest))
+        if (field.weight > MIN_WEIGHT).sum() >= MIN_CELLS:
+            yield field
 
 
 def _look(image: np.ndarray, net, scale: float) -> Field:
@@ -87,7 +95,7 @@ def _look(image: np.ndarray, net, scale: float) -> Field:
     factor = size / (width, height)
     gradient = gradients(size_px, turn, weight) * factor
     y, x = ((np.arange(n) + 0.5) * GRID_STRIDE / f - 0.5 for n, f in zip(paper.shape, factor[::-1], strict=True))
-    return Field(x, y, gradient, weight, grid * paper, paper)
+    return Field(x, y, gradient, weight, grid * paper, paper, scale)
 
 
 def gradients(size: np.ndarray, turn: np.ndarray, weight: np.ndarray) -> np.ndarray:

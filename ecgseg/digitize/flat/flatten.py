@@ -1,5 +1,7 @@
 """Picture → flat page, whatever lies between: a flat scan by one plane, all else by the field of its grid."""
 
+from dataclasses import dataclass, replace
+
 import cv2
 import numpy as np
 from scipy import ndimage
@@ -7,17 +9,26 @@ from scipy.spatial import cKDTree
 
 from ecgseg.digitize.flat import lattice
 from ecgseg.digitize.flat.bent import nearest_affine, place_lattice, resampled
-from ecgseg.digitize.flat.field import Field, first_map, see_field
+from ecgseg.digitize.flat.crossings import follow_crossings, plate
+from ecgseg.digitize.flat.field import LATTICE_MM, Field, first_map, looks
 from ecgseg.digitize.flat.grid import MAX_FLAT_PIXELS, FlatPage, Grid, flatten, grid_from_scale, measure_grid
 from ecgseg.digitize.flat.phases import CELL_MM, NODE_MM, PhaseMap, Raster, refine
 from ecgseg.digitize.flat.refine import flatten_nearly_flat
+from ecgseg.digitize.flat.trust import judged
 from ecgseg.errors import GridError
 
 FLAT_PX_PER_MM = 8.0
+ENOUGH_PX_PER_MM = 4.0  # a page is measured at: its lines' phase is no more exact at 8, and takes four times as long
 FLAT_ENOUGH_MM = 0.06  # rms of a flat-bed scan's lines about one plane; more is bent paper or a tilted camera
 ROUGHLY_FLAT_MM = 1.0  # median distance of a first map from a plane: tilted and bent pages have more
 SAME_SCALE, SAME_TURN_DEG = 0.1, 4.0  # between what is measured on a plane and what the network sees
 MARGIN_MM = 6.0  # of the flat page about what looks like paper
+CONVINCING = 0.8  # merit of a map after which no other is tried
+FEW = 0.03  # of the crossings may lie on other lines than a map says
+OTHER_MM = 0.5  # beyond, a 1 mm line was counted wrongly
+TOGETHER = 9  # crossings
+STRAY = 0.02  # of the crossings are no crossings: beyond the sheet, under ink
+LEAST_MERIT = 0.5  # with less, most of the maps tried were wrong
 PLAIN_PRESENCE = 0.85  # of a map's lines: with less, some of the pages tried were off by a line in places
 BEYOND_MM = 100.0  # of it beyond the grid
 MOST_MM = 900.0  # of a page's side: more is a map that ran away
@@ -32,17 +43,47 @@ def flat_page(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> Fla
     """
     if px_per_mm is not None:
         return flatten(pixels, grid_from_scale(pixels, px_per_mm), FLAT_PX_PER_MM)
-    field = None if grid_net is None else see_field(pixels, grid_net)
-    if field is None or lies_flat(field):
+    if grid_net is None:
+        return judged(flatten_nearly_flat(pixels, measure_grid(pixels), FLAT_PX_PER_MM))
+    best, refused, plane = None, None, None
+    for field in looks(pixels, grid_net):
+        if lies_flat(field):
+            plane = plane or _plane(pixels)
+            if plane and agrees(plane, field):
+                return judged(flatten_nearly_flat(pixels, plane, FLAT_PX_PER_MM))
         try:
-            grid = measure_grid(pixels)
-        except GridError:
-            if field is None:
-                raise
-        else:
-            if field is None or (grid.residual_mm <= FLAT_ENOUGH_MM and agrees(grid, field)):
-                return flatten_nearly_flat(pixels, grid, FLAT_PX_PER_MM)
-    return flatten_field(pixels, field, FLAT_PX_PER_MM)
+            found = measure_map(pixels, field)
+        except GridError as error:
+            refused = refused or error
+            continue
+        if best is None or found.merit > best[0].merit:
+            best = found, field
+        if found.merit > CONVINCING:
+            break
+    if best is None or best[0].merit < CONVINCING:
+        plane = plane or _plane(pixels)
+        if plane and plane.confidence > (best[0].merit if best else 0.0):
+            return judged(flatten_nearly_flat(pixels, plane, FLAT_PX_PER_MM))
+    if best is not None and best[0].merit < LEAST_MERIT:
+        refused = GridError(
+            f"no grid found: few of its lines are in step over the page (a merit of {best[0].merit:.2f}, expected "
+            f"{LEAST_MERIT:g}); give the scale of a flat page with digitize.px_per_mm=…"
+        )
+    elif best is not None:
+        return judged(flatten_mapped(pixels, *best, FLAT_PX_PER_MM), best[0].error)
+    raise refused or GridError(
+        "no grid found: nowhere in the picture is paper with a grid on it to be seen; "
+        "give the scale of a flat page with digitize.px_per_mm=…"
+    )
+
+
+def _plane(pixels: np.ndarray) -> Grid | None:
+    """Return the grid of a flat scan, None where the picture is none."""
+    try:
+        grid = measure_grid(pixels)
+    except GridError:
+        return None
+    return grid if grid.residual_mm <= FLAT_ENOUGH_MM else None
 
 
 def lies_flat(field: Field) -> bool:
@@ -64,7 +105,11 @@ def agrees(grid: Grid, field: Field) -> bool:
 
 def flatten_field(image: np.ndarray, field: Field, px_per_mm: float = FLAT_PX_PER_MM) -> FlatPage:
     """Refine a field's map of a picture (H, W, 3) uint8 and resample its page once; raises GridError."""
-    found = measure_map(image, field)
+    return flatten_mapped(image, measure_map(image, field), field, px_per_mm)
+
+
+def flatten_mapped(image: np.ndarray, found: PhaseMap, field: Field, px_per_mm: float) -> FlatPage:
+    """Resample the page of a picture (H, W, 3) uint8 whose map is known once; raises GridError."""
     low, high = _extent(found, field)
     size = np.maximum(1, np.rint((high - low) * px_per_mm)).astype(int)
     if (high - low).max() > MOST_MM or size.prod() > MAX_FLAT_PIXELS:
@@ -84,7 +129,7 @@ def flatten_field(image: np.ndarray, field: Field, px_per_mm: float = FLAT_PX_PE
         float(sy),
         angle,
         matrix,
-        confidence=found.presence * (1.0 if {1.0, 5.0} <= set(found.seen) else 0.6),
+        confidence=found.merit,
         source="followed",
         skew_deg=across - angle,
         residual_mm=found.residual,
@@ -103,6 +148,11 @@ def _doubts(found: PhaseMap) -> tuple[str, ...]:
             f"only one spacing of grid lines was seen; it was taken as {spacing} mm; "
             "if that is wrong, give the scale of a flat page with digitize.px_per_mm=…"
         )
+    if found.disagreeing >= FEW:
+        doubts.append(
+            f"the lines of the grid are counted in two ways that disagree on {100 * found.disagreeing:.0f} % of its "
+            "crossings: parts of the page may be off by some lines"
+        )
     if found.presence < PLAIN_PRESENCE:
         doubts.append(
             f"the grid is hard to see (its lines are in step by {found.presence:.2f}, usual is more than "
@@ -113,14 +163,79 @@ def _doubts(found: PhaseMap) -> tuple[str, ...]:
 
 def measure_map(image: np.ndarray, field: Field) -> PhaseMap:
     """Return the map picture → mm of a page whose field is known."""
-    dark, pixel = lattice.gridness(image, _paper_picture(field, image.shape[:2]))
-    ppm = field.period / 5.0 / float(np.sqrt(pixel.prod()))
-    cell = max(1, round(CELL_MM * ppm))
-    raster = Raster(dark, cell, max(1, round(NODE_MM * ppm / cell)))
-    x, y = ((at + 0.5) * p - 0.5 for at, p in zip((raster.x, raster.y), pixel, strict=True))
-    mm = np.stack([_at_nodes(field, m, x, y) for m in first_map(field)])
-    grid = np.clip(_at_nodes(field, field.grid, x, y, order=1), 0, 1)
-    return refine(raster, mm, grid, pixel, ppm)
+    sheet = _Sheet.of(image, field)
+    try:
+        first = np.stack([_at_nodes(field, m, sheet.x, sheet.y) for m in first_map(field)])
+        found, refused = refine(sheet.raster, first, sheet.grid, sheet.pixel, sheet.px_per_mm), None
+    except GridError as error:
+        found, refused = None, error
+    crossings = follow_crossings(sheet.dark, sheet.pixel, field)
+    if crossings is None:
+        if found is None:
+            raise refused
+        return found
+    if found is not None:
+        found = compared(found, *crossings)
+        if found.disagreeing < FEW:
+            return found
+    # What counts the lines in another way than the phase does may be right where the phase is not.
+    try:
+        plated = plate(*crossings, sheet.raster.x, sheet.raster.y)
+        other = refine(sheet.raster, plated, sheet.grid, sheet.pixel, sheet.px_per_mm, straight=True)
+        other = compared(other, *crossings)
+    except GridError:
+        if found is None:
+            raise refused from None
+        return found
+    return other if found is None else max(found, other, key=lambda m: m.merit)
+
+
+def compared(found: PhaseMap, px: np.ndarray, numbers: np.ndarray) -> PhaseMap:
+    """Return a map with what crossings at working px (n, 2) of known numbers (n, 2) say of it.
+
+    A crossing and those around it say it together: ink upsets single ones.
+    """
+    node = (px - [found.x[0], found.y[0]]) / [found.x[1] - found.x[0], found.y[1] - found.y[0]]
+    mm = np.stack([ndimage.map_coordinates(m, node.T[::-1], order=1, mode="nearest") for m in found.mm], axis=1)
+    off = mm - LATTICE_MM * numbers
+    off = off - np.median(off, axis=0)
+    off = np.median(off[cKDTree(px).query(px, k=TOGETHER)[1]], axis=1)
+    square = np.sort((off**2).sum(axis=1))
+    error = float(np.sqrt(square[: max(1, round((1 - STRAY) * len(square)))].mean()))
+    return replace(found, disagreeing=float((np.abs(off).max(axis=1) > OTHER_MM).mean()), error=error)
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A picture's darkness at the size at which it is measured: px per mm, picture px per px; its raster, where the
+    nodes are in picture px, and where the network sees the grid."""
+
+    dark: np.ndarray
+    pixel: np.ndarray
+    px_per_mm: float
+    raster: Raster
+    x: np.ndarray
+    y: np.ndarray
+    grid: np.ndarray
+
+    @classmethod
+    def of(cls, image: np.ndarray, field: Field) -> "_Sheet":
+        dark, pixel = _coarser(*lattice.gridness(image, _paper_picture(field, image.shape[:2])), field.period / 5.0)
+        ppm = field.period / 5.0 / float(np.sqrt(pixel.prod()))
+        cell = max(1, round(CELL_MM * ppm))
+        raster = Raster(dark, cell, max(1, round(NODE_MM * ppm / cell)))
+        x, y = ((at + 0.5) * p - 0.5 for at, p in zip((raster.x, raster.y), pixel, strict=True))
+        grid = np.clip(_at_nodes(field, field.grid, x, y, order=1), 0, 1)
+        return cls(dark, pixel, ppm, raster, x, y, grid)
+
+
+def _coarser(dark: np.ndarray, pixel: np.ndarray, px_per_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return darkness at no more pixels than lines of 1 mm need, and the size of its pixels."""
+    factor = px_per_mm / float(np.sqrt(pixel.prod())) / ENOUGH_PX_PER_MM
+    if factor <= 1:
+        return dark, pixel
+    size = [round(n / factor) for n in dark.shape[::-1]]
+    return cv2.resize(dark, size, interpolation=cv2.INTER_AREA), pixel * dark.shape[::-1] / size
 
 
 def _paper_picture(field: Field, shape: tuple[int, int]) -> np.ndarray:

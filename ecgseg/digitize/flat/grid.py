@@ -38,6 +38,7 @@ class Grid:
     mm (0, 0) is a grid crossing near the top left of the image, of 5 mm lines where these were seen.
     `angle_deg`: of the horizontal lines, positive when they fall to the right. `skew_deg`: how far the
     axes are from a right angle. `residual_mm`: rms of the lines around the map, NaN when not measured.
+    `error_mm`: rms of the map itself, estimated on the flattened page (`trust.judged`), NaN when not estimated.
     """
 
     px_per_mm_x: float
@@ -48,6 +49,7 @@ class Grid:
     source: str = "measured"
     skew_deg: float = 0.0
     residual_mm: float = float("nan")
+    error_mm: float = float("nan")
     warnings: tuple[str, ...] = ()
 
     def to_image(self, mm: np.ndarray) -> np.ndarray:
@@ -75,6 +77,11 @@ class FlatPage:
     provenance: dict = field(default_factory=dict)
     lattice: np.ndarray | None = None
     turns: int = 0
+
+    @property
+    def error_mm(self) -> float:
+        """Return the estimated rms error of the map in mm where the grid is, NaN where it was not estimated."""
+        return self.grid.error_mm
 
     def turned(self, turns: int) -> "FlatPage":
         """Return the page turned anticlockwise by quarter turns: what lay on its side stands upright."""

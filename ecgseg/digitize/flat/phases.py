@@ -5,11 +5,13 @@ left is the map's error. It is unwrapped as one surface that the steps between n
 window hangs on a single path, and added to the map; first for the 5 mm lines, then for those of 1 mm.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
+from ecgseg.digitize.flat.straighten import PLAIN, see_lines, straighten
 from ecgseg.digitize.flat.surface import Steps, through_steps, through_values
 from ecgseg.errors import GridError
 
@@ -26,7 +28,6 @@ SCATTER = 0.02  # cycles: a window's phase is good to that
 STRETCH = 0.2  # of the size of paper beside what a smooth sheet would have there: more is a line left out
 MOST_TORN = 0.02
 CERTAIN = 0.9  # presence of lines all of which were counted rightly
-STANDS_OUT = 1.3  # of the fifth harmonic over the fourth, where there are 1 mm lines
 MOST_COUNTS = 5  # of the lines, each on the better map that the last has made
 GAIN = 0.02  # of presence that makes another worthwhile
 MIN_PRESENCE = 0.5  # mean cosine of the phase errors against a stiff surface; without lines it stays below 0.35
@@ -38,7 +39,8 @@ class PhaseMap:
 
     mm (2, ny, nx); grid (ny, nx) 0..1, where lines were looked for; pixel (2,), picture px per working px; residual:
     rms in mm of windows about the map; presence: mean cosine of their phase, the lesser family's; seen: periods in mm
-    of lines that were in step.
+    of lines that were in step; disagreeing: share of the crossings found, one from the next, that lie on other lines;
+    error: rms in mm of the map about them, NaN where none are found.
     """
 
     x: np.ndarray
@@ -49,6 +51,15 @@ class PhaseMap:
     residual: float
     presence: float
     seen: tuple[float, ...]
+    disagreeing: float = 0.0
+    error: float = float("nan")
+
+    @property
+    def merit(self) -> float:
+        """Return how sure the map is, 0..1: its lines' presence, less where one spacing alone was seen or where
+        crossings were counted otherwise."""
+        spacing = 1.0 if {1.0, 5.0} <= set(self.seen) else (0.6 if 5.0 in self.seen else 0.5)
+        return self.presence * spacing * (1 - self.disagreeing)
 
 
 class Raster:
@@ -56,7 +67,7 @@ class Raster:
 
     def __init__(self, dark: np.ndarray, cell: int, sub: int):
         self.cell, self.sub = cell, sub
-        node = cell * sub
+        self.px_per_node = node = cell * sub
         self.shape = tuple(-(-n // (node * BLOCK)) * BLOCK for n in dark.shape)
         below, right = (n * node - m for n, m in zip(self.shape, dark.shape, strict=True))
         self.dark = cv2.copyMakeBorder(dark, 0, below, 0, right, cv2.BORDER_CONSTANT, value=0)
@@ -97,9 +108,15 @@ class Stage:
 
 # Wide windows see through ink, narrow ones into creases.
 COARSE = (Stage(5.0, 6.0, BLOCK, 14.0, True), Stage(5.0, 4.0, BLOCK, 8.0, False))
+HELD = (Stage(5.0, 6.0, BLOCK, 14.0, False), COARSE[1])
 COUNT = Stage(1.0, 2.4, 1, 6.0, True)
 FINE = Stage(1.0, 1.5, 1, 1.6, False)
 OVERTONES = (Stage(2.5, 3.5, 1, 6.0, False), Stage(5.0 / 3.0, 2.5, 1, 3.0, False))  # of 5 mm lines without finer ones
+THICK_SIGMA = 5.0  # mm: windows for the 5 mm lines of a map made by those of 1 mm
+GOOD = 0.8  # merit of a map after which the other order is not tried
+FADE_MM = 40.0
+EDGE_MM = 3.0  # over which the map at the grid's edge is taken
+THICK = 0.4  # coherence of such lines; without them it stays below 0.2
 HIGHEST = Stage(1.25, 2.5, 1, 4.0, False)  # of them that thick lines may lack
 
 
@@ -112,14 +129,61 @@ class _Error:
     presence: float
 
 
-def refine(raster: Raster, mm: np.ndarray, grid: np.ndarray, pixel: np.ndarray, px_per_mm: float) -> PhaseMap:
+def refine(
+    raster: Raster, mm: np.ndarray, grid: np.ndarray, pixel: np.ndarray, px_per_mm: float, straight: bool = False
+) -> PhaseMap:
     """Return the exact map from a first one, mm (2, ny, nx) at a raster's nodes; px_per_mm of working px.
 
-    grid (ny, nx) 0..1: where lines are to be seen; elsewhere the map goes on as smoothly as it can.
+    grid (ny, nx) 0..1: where lines are to be seen; elsewhere the map goes on as smoothly as it can. straight: the map
+    is right to less than half a square and needs not be made so.
     Raises GridError where no lines are in step with the map.
     """
-    node_mm = raster.cell * raster.sub / px_per_mm
-    mm, seen, last = mm.copy(), [], None
+    node_mm = raster.px_per_node / px_per_mm
+    first = mm if straight else straighten(raster, mm, grid, node_mm)
+    fine, thick = (_plain(raster, first, grid, p, node_mm) for p in (1.0, 5.0))
+    # The plainer lines first: 5 mm lines that ink upsets would spoil a map already straight, and the other way round.
+    orders = [order for order in (True, False) if order or fine > PLAIN]
+    if fine > thick:
+        orders.reverse()
+    best, torn = None, None
+    for thick_first in orders:
+        found = _followed(raster, first.copy(), grid, pixel, px_per_mm, thick_first, straight or thick > PLAIN)
+        if found is None:
+            continue
+        share = _torn(found.mm, grid)
+        if share > MOST_TORN:
+            torn = share
+        elif best is None or found.merit > best.merit:
+            best = found
+        if best is not None and best.merit > GOOD:
+            break
+    if best is not None:
+        return replace(best, mm=continued(best.mm, grid, node_mm))
+    if torn is None:
+        raise GridError(
+            "no grid found: what looks like one has no lines in step over the page; "
+            "give the scale of a flat page with digitize.px_per_mm=…"
+        )
+    raise GridError(
+        f"no grid found: its lines were miscounted, {100 * torn:.0f} % of the page would be torn; "
+        "give the scale of a flat page with digitize.px_per_mm=…"
+    )
+
+
+def _followed(
+    raster: Raster,
+    mm: np.ndarray,
+    grid: np.ndarray,
+    pixel: np.ndarray,
+    px_per_mm: float,
+    thick_first: bool,
+    held: bool,
+) -> PhaseMap | None:
+    """Return a straight map mm (2, ny, nx), changed in place, made exact by 1 mm lines, before them by those of 5 mm
+    if `thick_first`, or by these alone; None where no lines are in step. held: 5 mm lines are counted rightly."""
+    node_mm = raster.px_per_node / px_per_mm
+    seen: list[float] = []
+    last: tuple[float, list[_Error]] | None = None
 
     def run(stage: Stage) -> bool:
         nonlocal last
@@ -129,12 +193,9 @@ def refine(raster: Raster, mm: np.ndarray, grid: np.ndarray, pixel: np.ndarray, 
         if min(e.presence for e in errors) < MIN_PRESENCE:
             return False
         mm[:] += stage.period * np.stack([e.surface for e in errors])
-        if stage.period not in seen:
-            seen.append(stage.period)
+        seen.append(stage.period)
         last = stage.period, errors
         return True
-
-    coarse = [run(stage) for stage in COARSE]
 
     def count() -> bool:
         """Count the lines of 1 mm again and again, each time on the better map, as long as that helps."""
@@ -148,35 +209,62 @@ def refine(raster: Raster, mm: np.ndarray, grid: np.ndarray, pixel: np.ndarray, 
             before = presence
         return run(FINE)
 
-    fine = _fine_lines(raster, mm, grid, node_mm, px_per_mm) and count()
-    if not fine and not (all(coarse) and all([run(stage) for stage in OVERTONES])):
-        raise GridError(
-            "no grid found: what looks like one has no lines in step over the page; "
-            "give the scale of a flat page with digitize.px_per_mm=…"
-        )
+    coarse = thick_first and all([run(stage) for stage in (HELD if held else COARSE)])
+    fine = (coarse or not thick_first) and _plain(raster, mm, grid, 1.0, node_mm) > PLAIN and count()
     if not fine:
+        if not coarse or not all([run(stage) for stage in OVERTONES]):
+            return None
         run(HIGHEST)
-    torn = _torn(mm, grid)
-    if torn > MOST_TORN:
-        raise GridError(
-            f"no grid found: its lines were miscounted, {100 * torn:.0f} % of the page would be torn; "
-            "give the scale of a flat page with digitize.px_per_mm=…"
-        )
+    if fine:
+        windows = (grid > 0.5).sum() * node_mm**2 / (4 * np.pi * THICK_SIGMA**2)
+        least = THICK + 1.5 / np.sqrt(max(windows, 1.0))  # few windows are in step by chance
+        coherence, off = _thick(raster, mm, grid, node_mm)
+        seen = [1.0]
+        if coherence > least:
+            seen = [1.0, 5.0]
+            mm += np.rint(off)[:, None, None]  # mm 0 is one of them
     period, errors = last
     rms = float(np.hypot(*(e.rms for e in errors))) * period
-    return PhaseMap(raster.x, raster.y, mm, grid, pixel, rms, min(e.presence for e in errors), tuple(seen))
+    return PhaseMap(raster.x, raster.y, mm, grid, pixel, rms, min(e.presence for e in errors), tuple(sorted(set(seen))))
 
 
-def _fine_lines(raster: Raster, mm: np.ndarray, grid: np.ndarray, node_mm: float, px_per_mm: float) -> bool:
-    """Return whether there are 1 mm lines: the fifth harmonic of 5 mm lines alone is no stronger than the fourth."""
-    if px_per_mm * FINEST < 1:
-        return False
-    on = grid > 0.5
-    for k in (0, 1):
-        fifth, fourth = (raster.in_step(mm[k] / p, COUNT.sigma / node_mm)[1][on] for p in (1.0, 1.25))
-        if not fifth.size or np.median(fifth) < STANDS_OUT * np.median(fourth):
-            return False
-    return True
+def continued(mm: np.ndarray, grid: np.ndarray, node_mm: float) -> np.ndarray:
+    """Return a map (2, ny, nx) that goes on beyond the grid as a tilted sheet does: as a polynomial of second degree.
+
+    What the map is off that at the grid's edge fades out over FADE_MM.
+    """
+    seen = grid > 0.5
+    if seen.all() or not seen.any():
+        return mm
+    distance, nearest = ndimage.distance_transform_edt(~seen, return_indices=True)
+    fade = np.exp(-((distance * node_mm / FADE_MM) ** 2))
+    y, x = (np.linspace(-1, 1, n) for n in seen.shape)
+    basis = np.polynomial.legendre.legvander2d(*np.meshgrid(y, x, indexing="ij"), [2, 2])
+    basis = basis[..., np.add.outer(np.arange(3), np.arange(3)).ravel() <= 2]
+    reach = EDGE_MM / node_mm
+    total = cv2.GaussianBlur(seen.astype(float), (0, 0), reach)
+    out = []
+    for family in mm:
+        sheet = basis @ np.linalg.lstsq(basis[seen], family[seen], rcond=None)[0]
+        off = cv2.GaussianBlur(np.where(seen, family - sheet, 0.0), (0, 0), reach) / np.maximum(total, 1e-9)
+        out.append(np.where(seen, family, sheet + off[tuple(nearest)] * fade))
+    return np.stack(out)
+
+
+def _plain(raster: Raster, mm: np.ndarray, grid: np.ndarray, period: float, node_mm: float) -> float:
+    lines = see_lines(raster, mm, grid, period, node_mm)
+    return 0.0 if lines is None else lines.plain
+
+
+def _thick(raster: Raster, mm: np.ndarray, grid: np.ndarray, node_mm: float) -> tuple[float, np.ndarray]:
+    """Return how coherent, 0..1, the lesser family of 5 mm lines is over a map made by those of 1 mm, and how far in mm
+    the map is to be moved (2,) for them to lie at whole 5 mm."""
+    means = []
+    for family in mm:
+        z, share = raster.in_step(family / 5.0, THICK_SIGMA / node_mm)
+        weight = share**2 / (share**2 + FAINT**2) * grid
+        means.append((weight * z / np.maximum(np.abs(z), 1e-12)).sum() / max(float(weight.sum()), 1e-9))
+    return float(np.abs(means).min()), 5.0 * np.angle(means) / (2 * np.pi)
 
 
 def _torn(mm: np.ndarray, grid: np.ndarray) -> float:

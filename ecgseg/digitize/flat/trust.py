@@ -1,0 +1,92 @@
+"""How far a flat page's map is off, told by the flat page itself: its lines must be straight, even, and in place.
+
+The phase of the lines is measured again in windows of the resampled page, which the map has made regular. A window's
+error is noise and ink; what windows share that have no pixel in common is the map's error, so their covariance
+estimates its square. A count of 1 mm lines that slipped leaves these lines in step and shows in those of 5 mm.
+"""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from ecgseg.digitize.flat import lattice
+from ecgseg.digitize.flat.grid import FlatPage
+
+PX_PER_MM = 4.0  # at which the page is looked at
+SIDE_MM = {1.0: 8.0, 5.0: 20.0}  # of windows; their neighbours lie half a side away
+LEAST_SHARE = 0.08  # of a window's contrast in step with the lines: less, and it says nothing
+IN_STEP = 0.6  # coherence of 1 mm lines that are there and counted rightly
+USUAL = 0.9  # coherence on good pages: less costs confidence
+FLOOR_MM = 0.015  # what this estimate cannot see: errors of less than a window's size, and of the whole page's scale
+LAG = 2  # windows: those two apart share no pixel
+
+
+@dataclass(frozen=True)
+class Check:
+    """What windows say of lines of one period: how far (2, ny, nx) mm they are off for each family, weights, and the
+    coherence (2,) of the phase, 0..1."""
+
+    off: np.ndarray
+    weight: np.ndarray
+    coherence: np.ndarray
+
+    def shared(self) -> float:
+        """Return the mean square in mm² that windows without a common pixel share, both families together."""
+        total = 0.0
+        for off, w in zip(self.off, self.weight, strict=True):
+            pairs = (
+                (off[:, LAG:], off[:, :-LAG], w[:, LAG:] * w[:, :-LAG]),
+                (off[LAG:], off[:-LAG], w[LAG:] * w[:-LAG]),
+            )
+            weights = sum(float(p[2].sum()) for p in pairs)
+            total += sum(float((a * b * ww).sum()) for a, b, ww in pairs) / max(weights, 1e-9)
+        return max(total, 0.0)
+
+
+def check_lines(dark: np.ndarray, period: float) -> Check:
+    """Measure lines of a period in the darkness of a flat page at PX_PER_MM."""
+    side = round(SIDE_MM[period] * PX_PER_MM)
+    level = None
+    offs, weights, coherence = [], [], []
+    for axis in (0, 1):
+        frequency = np.array([1.0, 0.0] if axis == 0 else [0.0, 1.0]) / (period * PX_PER_MM)
+        x, y, z = lattice.demodulate(dark, frequency, side, step=0.5)
+        if level is None:
+            power = np.maximum(cv2.blur(dark * dark, (side, side)), 0.0)
+            level = np.sqrt(power[np.ix_(np.rint(y).astype(int), np.rint(x).astype(int))]) + 0.3
+        share = np.abs(z) / level
+        w = np.where(share > LEAST_SHARE, np.minimum(share, 0.3), 0.0)
+        unit = z / np.maximum(np.abs(z), 1e-9)
+        mean = (w * unit).sum()
+        offs.append(np.angle(unit * np.conj(mean)) / (2 * np.pi) * period)
+        weights.append(w)
+        coherence.append(abs(mean) / max(w.sum(), 1e-9))
+    return Check(np.array(offs), np.array(weights), np.array(coherence))
+
+
+def judged(flat: FlatPage, by_crossings: float = float("nan")) -> FlatPage:
+    """Return a flat page with the estimated error of its map in mm, and the confidence that its lines deserve.
+
+    by_crossings: error in mm about crossings of 5 mm lines that were found in the picture, NaN where there are none.
+    """
+    dark = flat_darkness(flat.image, flat.px_per_mm)
+    fine, thick = (check_lines(dark, period) for period in (1.0, 5.0))
+    in_step = fine.coherence.min() > IN_STEP
+    errors = [by_crossings, np.sqrt(fine.shared()) if in_step else np.nan]
+    if np.isnan(errors).all():
+        errors = [np.sqrt(thick.shared())]
+    seen = fine if in_step else thick
+    # Without 1 mm lines those of 5 mm, which ink upsets, say little of a map that crossings agree with.
+    doubted = in_step or np.isnan(by_crossings)
+    factor = min(1.0, float(seen.coherence.min()) / USUAL) if doubted else 1.0
+    error = float(np.hypot(np.nanmax(errors), FLOOR_MM))
+    return replace(flat, grid=replace(flat.grid, error_mm=error, confidence=flat.grid.confidence * factor))
+
+
+def flat_darkness(image: np.ndarray, px_per_mm: float) -> np.ndarray:
+    """Return how much darker than around each pixel of a flat page (H, W, 3) uint8 is, at PX_PER_MM."""
+    size = [max(8, round(n * PX_PER_MM / px_per_mm)) for n in image.shape[1::-1]]
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    # All of it is paper: what is darker than any line of the grid counts as nothing.
+    return lattice.gridness(small, np.ones((2, 2)))[0]
