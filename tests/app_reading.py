@@ -40,7 +40,7 @@ def reading(speed=25.0, gain=10.0, layout: str | None = None, px_per_mm: float |
         )
         mv = heart().lead(s.lead)[round(s.t0 * 500) : round(s.t1 * 500)]
         x = x0 + 25 * PX * np.arange(len(mv)) / 500
-        traces.append((x, y - s.sign * mv * 10 * PX, np.full(len(mv), 0.9)))
+        traces.append((x, y - s.sign * mv * 10 * PX, np.full(len(mv), 0.999)))
     calibration = Calibration(speed, gain, how={"speed": "text", "gain": "pulse", "texts": [], "pulses": []})
     gains = {s.lead: gain for s in strips}
     recording = assemble(strips, traces, PX, speed, gains, fs=500, seconds=page.seconds * 25 / speed)

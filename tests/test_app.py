@@ -231,6 +231,12 @@ def test_each_page_of_a_file_has_a_name_of_its_own():
     assert (desk.run(page=1).name, desk.run(page=2).name) == ("two_p1", "two_p2")
 
 
+def test_a_page_of_a_pdf_is_read():
+    desk = Desk(FakeDigitizer())
+    assert desk.open(picture(format="PDF"), "scan.pdf") == 1
+    assert desk.run().name == "scan"
+
+
 def test_the_command_line_that_does_the_same():
     desk = opened()
     desk.run(Corrections(layout="3x4_1r", speed=50.0, px_per_mm=7.9))

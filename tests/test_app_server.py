@@ -73,6 +73,26 @@ def test_the_page_asks_for_nothing_from_elsewhere(client):
     assert client.get("/config").json()["run_history"] is False
 
 
+def test_one_page_is_read_at_a_time():
+    from ecgseg.app.page import build
+    from ecgseg.app.sessions import Sessions
+
+    events = [e for e in build(Sessions(lambda: None)).fns.values() if e.name != "closed"]
+    assert len(events) == 5
+    assert {(e.concurrency_id, e.concurrency_limit) for e in events} == {("digitizer", 1)}
+
+
+def test_telemetry_is_off_before_the_libraries_are_there(monkeypatch):
+    from ecgseg.app.quiet import SILENT, be_quiet
+
+    for name in SILENT:
+        monkeypatch.delenv(name, raising=False)
+    be_quiet()
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1" and os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+    code = "import sys, ecgseg.app.__main__; sys.exit('onnxruntime' in sys.modules or 'gradio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120).returncode == 0
+
+
 def test_a_page_that_comes_under_another_name_is_refused(client):
     assert client.get("/", headers={"host": "evil.example"}).status_code == 400
     assert client.get("/", headers={"host": "localhost:7860"}).status_code == 200
