@@ -25,6 +25,7 @@ from ecgseg.paths import WEIGHTS
 from ecgseg.subcolumns import SUBCOLUMNS
 
 KINDS = ("strip", "page", "name", "grid")
+_CELLS = 64  # of a picture whose spectra are compared with grids at a time
 DEFAULTS = {kind: WEIGHTS / f"{kind}net.safetensors" for kind in KINDS}
 
 
@@ -209,8 +210,10 @@ class GridOnnx:
         (H/32, W/32), of an image (H, W, 3) uint8 whose sides are multiples of GRID_STRIDE."""
         dark, contrast = darkness(image)
         h, w = (n // GRID_STRIDE for n in image.shape[:2])
-        lattice = self.combs({"polar": spectra(dark)})[0][:, 0]
-        lattice = lattice.transpose(2, 1, 0).reshape(1, SIZES * TURNS, h, w)
+        polar = spectra(dark)
+        # Some cells at a time fit the processor's cache: all at once take 1.6 times as long.
+        parts = [self.combs({"polar": polar[k : k + _CELLS]})[0] for k in range(0, len(polar), _CELLS)]
+        lattice = np.concatenate(parts)[:, 0].transpose(2, 1, 0).reshape(1, SIZES * TURNS, h, w)
         looks = np.concatenate([image.transpose(2, 0, 1).astype(np.float32) * (2 / 255) - 1, contrast[None]])
         seen, share = self.run({"looks": looks[None], "lattice": np.ascontiguousarray(lattice)})
         return [values.astype(np.float64) for values in (*seen[0], *told(share[0].astype(np.float64)))]
