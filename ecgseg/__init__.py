@@ -1,6 +1,10 @@
 """ecgseg: a picture of an ECG on paper in, a calibrated recording out. A research tool, not a medical device."""
 
+import os
 from importlib import import_module
+
+# ONNX Runtime's own packages send events to their maker unless this is set; a patient's page is nobody's business.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _PUBLIC = {"Digitizer": "ecgseg.digitize.digitizer", "Recording": "ecgseg.recording"}
 
