@@ -230,6 +230,7 @@ class Digitizer:
             {strip.lead: calibration.gain_of(strip.lead) for strip in located.strips},
             fs=opt.fs,
             seconds=located.seconds,
+            provenance={"map_error_mm": flat.error_mm} if np.isfinite(flat.error_mm) else {},
         )
         # Of unnamed strips nothing can be checked; verify says in words what is off.
         agreement = verify_layout(recording, located.layout)[0] if located.layout else 0.5
