@@ -8,6 +8,7 @@ from ecgseg.layout import Layout, layout_names
 
 HARDLY = 0.2  # of a strip's length
 OFF_MM = 2.0
+WORTH_A_LOOK = 0.6  # of a row's length
 
 
 def remarks(fit: Fit, named: bool) -> list[str]:
@@ -85,8 +86,10 @@ def _spare_rows(fit: Fit) -> list[str]:
     if "second" in fit.parts:
         return []
     used = {i for i in fit.rows if i >= 0}
-    spare = [r for i, r in enumerate(fit.evidence.rows) if i not in used and not r.missed]
-    if sum(r.covered for r in spare) < 0.5 * fit.length:
+    # Half a row and less is a frame or a line of text more often than leads.
+    long = [r for i, r in enumerate(fit.evidence.rows) if r.covered > WORTH_A_LOOK * fit.length and i not in used]
+    spare = [r for r in long if not r.missed]
+    if not spare:
         return []
     return [
         f"{len(spare) + fit.found_rows} rows of trace found, {fit.found_rows} used: check that no row of leads was "
