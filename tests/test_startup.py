@@ -118,4 +118,6 @@ def test_what_touches_the_border_is_left_out_where_it_is_not_read_again():
             return Columns(y, *(np.ones_like(y) for _ in range(4)))
 
     found = read_rows(Strip(), np.full((600, 800, 3), 255, np.uint8), [Span(300.0, 100.0, 700.0)], 288, again=False)
-    assert np.all(found.mass[0, 400:500] == 0) and np.all(found.mass[0, :400] == 1) and np.all(found.mass[0, 500:] == 1)
+    beside = 48  # 1.5 mm of four positions a pixel
+    assert np.all(found.mass[0, 400 - beside : 500 + beside] == 0)
+    assert np.all(found.mass[0, : 400 - beside] == 1) and np.all(found.mass[0, 500 + beside :] == 1)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from scipy.ndimage import label
+from scipy.ndimage import binary_dilation, label
 
 from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, shipped
 from ecgseg.digitize.trace.place import meeting, place_strips
@@ -19,6 +19,7 @@ TALL_MM = 80.0  # height of the second reading of a row that leaves the first; h
 NEAR_MM = 4.0  # a trace closer than this to the crop's border is looked at again
 EDGE_MM = 1.0
 COMPLEX_MM = 10.0  # what stays outside the first crop for longer is no complex, but another row
+OUTSIDE_MM = 1.5  # of row on either side of a place near the border that is not believed: 60 ms, half a wide QRS
 MEET_PX = 1.0  # strips that end and begin as close as this share a jump
 AROUND_MM = 20.0  # of row on either side of such a place: half a heart beat, and more than the network sees
 
@@ -49,7 +50,7 @@ def trace_strips(
     net: a strip network as `open_net` gives it, or a StripNet; image (H, W, 3) uint8 at its 8 px/mm; strips have row,
     x0, x1 and baseline in pixels of it; height: rows of pixels read about the baseline, 56 mm: more than the crops of
     the training have. Where a trace comes near their border, the row is read `again` in a higher crop, or else left
-    out where it touches the border. `calibration` makes evidence into confidence (None: the shipped one). The traces
+    out there. `calibration` makes evidence into confidence (None: the shipped one). The traces
     are one (x, y, confidence) per strip, each (n,) float with four positions a pixel column, x and y in pixels of the
     flat page; confidence is the probability that y is within 0.5 mm of the truth, and y is NaN where it is likelier
     that something else was read than the trace.
@@ -98,8 +99,10 @@ def read_rows(net, image: np.ndarray, spans: list[Span], height: int = 448, agai
     width = _up(max(s.x1 - s.left for s in spans) + _SIDE)
     first = _read(net, image, spans, width, height)
     if not again:
-        at_border = np.abs(first.y - first.centre[:, None]) > height / 2 - EDGE_MM * _PX_PER_MM
-        return replace(first, mass=np.where(at_border, 0.0, first.mass))
+        near = np.abs(first.y - first.centre[:, None]) > height / 2 - NEAR_MM * _PX_PER_MM
+        # Where a complex is outside, something inside is read between the columns in which it leaves and comes back.
+        out = binary_dilation(near, np.ones((1, 2 * round(OUTSIDE_MM * _PX_PER_MM * SUBCOLUMNS) + 1)))
+        return replace(first, mass=np.where(out, 0.0, first.mass))
     second = [_read_again(net, image, span, _one(first, i), height) for i, span in enumerate(spans)]
     return Evidence(**{f.name: np.stack([getattr(e, f.name)[0] for e in second]) for f in fields(Evidence)})
 
