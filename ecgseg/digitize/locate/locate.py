@@ -23,6 +23,7 @@ from ecgseg.errors import LayoutError
 from ecgseg.layout import LEADS, Layout, layout_names, load_layout, with_rhythm
 
 TEMPER = 0.6  # the evidence's parts are not independent: log likelihoods count this much
+SURE_NAME = 0.5  # probability of a name that counts when it contradicts
 MIN_SHARE = 0.6  # of the posterior: below this a page is left unnamed
 RHYTHM_SURE = 0.7  # below this a rhythm strip is left unnamed
 MIN_FOUND = 0.6  # of a forced layout's rows
@@ -166,11 +167,12 @@ def _plausible(fit: Fit) -> bool:
 def _told(fit: Fit) -> bool:
     """Return whether what tells the layout is there: for one told by names, two names that agree, or all it has.
 
-    No layout is told where more than a third of the names, and more than two, contradict it.
+    No layout is told where more than a third of the names, and more than two, contradict it: a name that was read
+    without being sure of it may be any, and its part in the fit's score is small already.
     """
     layout = fit.layout
     agree, against = _agreement(fit)
-    if against > max(2, agree // 2):
+    if _agreement(fit, SURE_NAME)[1] > max(2, agree // 2):
         return False
     if layout.told_by == "geometry":
         return True
@@ -193,9 +195,10 @@ def _all_read_right(fit: Fit) -> float:
     return float(np.prod(p))
 
 
-def _agreement(fit: Fit) -> tuple[int, int]:
-    """Return how many of the names at the fit's strips agree with it and how many contradict it."""
+def _agreement(fit: Fit, least: float = 0.0) -> tuple[int, int]:
+    """Return how many names at the fit's strips, read with a probability of `least`, agree and contradict it."""
     read = [(s, fit.evidence.names.names[k]) for s, k in zip(fit.layout.strips, fit.names, strict=True) if k >= 0]
+    read = [(s, n) for s, n in read if n.score >= least]
     agree = sum(n.lead == s.lead for s, n in read)
     return agree, len(read) - agree
 
