@@ -12,7 +12,7 @@ from ecgseg.digitize.flat.bent import nearest_affine, place_lattice, resampled
 from ecgseg.digitize.flat.crossings import follow_crossings, plate
 from ecgseg.digitize.flat.field import LATTICE_MM, Field, first_map, looks
 from ecgseg.digitize.flat.grid import MAX_FLAT_PIXELS, FlatPage, Grid, flatten, grid_from_scale, measure_grid
-from ecgseg.digitize.flat.phases import CELL_MM, NODE_MM, PhaseMap, Raster, refine
+from ecgseg.digitize.flat.phases import CELL_MM, NODE_MM, SMOOTH, PhaseMap, Raster, polished, refine
 from ecgseg.digitize.flat.refine import flatten_nearly_flat
 from ecgseg.digitize.flat.trust import judged
 from ecgseg.errors import GridError
@@ -27,6 +27,8 @@ CONVINCING = 0.8  # merit of a map after which no other is tried
 FEW = 0.03  # of the crossings may lie on other lines than a map says
 OTHER_MM = 0.5  # beyond, a 1 mm line was counted wrongly
 TOGETHER = 9  # crossings
+NEAR_MM = 0.4  # a plate further off the map bridges a gap
+BLEND_NODES = 3.0
 STRAY = 0.02  # of the crossings are no crossings: beyond the sheet, under ink
 LEAST_MERIT = 0.5  # with less, most of the maps tried were wrong
 PLAIN_PRESENCE = 0.85  # of a map's lines: with less, some of the pages tried were off by a line in places
@@ -177,7 +179,7 @@ def measure_map(image: np.ndarray, field: Field) -> PhaseMap:
     if found is not None:
         found = compared(found, *crossings)
         if found.disagreeing < FEW:
-            return found
+            return _smoothed(found, crossings, sheet)
     # What counts the lines in another way than the phase does may be right where the phase is not.
     try:
         plated = plate(*crossings, sheet.raster.x, sheet.raster.y)
@@ -187,7 +189,28 @@ def measure_map(image: np.ndarray, field: Field) -> PhaseMap:
         if found is None:
             raise refused from None
         return found
-    return other if found is None else max(found, other, key=lambda m: m.merit)
+    best = other if found is None else max(found, other, key=lambda m: m.in_step)
+    return _smoothed(best, crossings, sheet) if best.disagreeing < FEW else best
+
+
+def _smoothed(found: PhaseMap, crossings: tuple[np.ndarray, np.ndarray], sheet: "_Sheet") -> PhaseMap:
+    """Return a map as smooth as crossings that agree with it allow.
+
+    The phase of narrow windows follows creases, and noise. Where the thin plate through the crossings is near the map,
+    that is taken, and the lines' phase adds a surface as stiff as fits the crossings best. Pages without 1 mm lines
+    keep the plate: the phase of sparse lines is less exact than their crossings.
+    """
+    plated = plate(*crossings, sheet.raster.x, sheet.raster.y)
+    on = sheet.grid > 0.5
+    plated += np.round(np.median((found.mm - plated)[:, on], axis=1) / LATTICE_MM)[:, None, None] * LATTICE_MM
+    near = (np.abs(found.mm - plated).max(axis=0) < NEAR_MM).astype(float)
+    share = np.clip(2 * cv2.GaussianBlur(near, (0, 0), BLEND_NODES) - 1, 0, 1)
+    mm = share * plated + (1 - share) * found.mm
+    maps = [mm]
+    if 1.0 in found.seen:
+        maps = [polished(sheet.raster, mm, sheet.grid, sheet.px_per_mm, stage) for stage in SMOOTH]
+    compared_maps = [compared(replace(found, mm=m), *crossings) for m in (*maps, found.mm)]
+    return min(compared_maps, key=lambda m: m.error)
 
 
 def compared(found: PhaseMap, px: np.ndarray, numbers: np.ndarray) -> PhaseMap:

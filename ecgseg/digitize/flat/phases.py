@@ -55,11 +55,14 @@ class PhaseMap:
     error: float = float("nan")
 
     @property
+    def in_step(self) -> float:
+        """Return how plainly lines are in step, 0..1: their presence, less where one spacing alone was seen."""
+        return self.presence * (1.0 if {1.0, 5.0} <= set(self.seen) else (0.6 if 5.0 in self.seen else 0.5))
+
+    @property
     def merit(self) -> float:
-        """Return how sure the map is, 0..1: its lines' presence, less where one spacing alone was seen or where
-        crossings were counted otherwise."""
-        spacing = 1.0 if {1.0, 5.0} <= set(self.seen) else (0.6 if 5.0 in self.seen else 0.5)
-        return self.presence * spacing * (1 - self.disagreeing)
+        """Return how sure the map is, 0..1: less where crossings were counted otherwise."""
+        return self.in_step * (1 - self.disagreeing)
 
 
 class Raster:
@@ -110,7 +113,7 @@ class Stage:
 COARSE = (Stage(5.0, 6.0, BLOCK, 14.0, True), Stage(5.0, 4.0, BLOCK, 8.0, False))
 HELD = (Stage(5.0, 6.0, BLOCK, 14.0, False), COARSE[1])
 COUNT = Stage(1.0, 2.4, 1, 6.0, True)
-FINE = Stage(1.0, 1.5, 1, 1.6, False)
+FINE = Stage(1.0, 1.5, 1, 4.0, False)  # a surface free to bend over 1.6 mm followed noise: 0.05 to 0.1 mm
 OVERTONES = (Stage(2.5, 3.5, 1, 6.0, False), Stage(5.0 / 3.0, 2.5, 1, 3.0, False))  # of 5 mm lines without finer ones
 THICK_SIGMA = 5.0  # mm: windows for the 5 mm lines of a map made by those of 1 mm
 GOOD = 0.8  # merit of a map after which the other order is not tried
@@ -118,6 +121,9 @@ FADE_MM = 40.0
 EDGE_MM = 3.0  # over which the map at the grid's edge is taken
 THICK = 0.4  # coherence of such lines; without them it stays below 0.2
 HIGHEST = Stage(1.25, 2.5, 1, 4.0, False)  # of them that thick lines may lack
+
+
+SMOOTH = (Stage(1.0, 1.5, 1, 10.0, False), FINE)
 
 
 @dataclass(frozen=True)
@@ -249,6 +255,13 @@ def continued(mm: np.ndarray, grid: np.ndarray, node_mm: float) -> np.ndarray:
         off = cv2.GaussianBlur(np.where(seen, family - sheet, 0.0), (0, 0), reach) / np.maximum(total, 1e-9)
         out.append(np.where(seen, family, sheet + off[tuple(nearest)] * fade))
     return np.stack(out)
+
+
+def polished(raster: Raster, mm: np.ndarray, grid: np.ndarray, px_per_mm: float, stage: Stage) -> np.ndarray:
+    """Return a smooth map mm (2, ny, nx), right to a fraction of a line, with what the lines' phase adds to it."""
+    node_mm = raster.px_per_node / px_per_mm
+    surfaces = [_error(raster, family / stage.period, grid, stage, node_mm).surface for family in mm]
+    return continued(mm + stage.period * np.stack(surfaces), grid, node_mm)
 
 
 def _plain(raster: Raster, mm: np.ndarray, grid: np.ndarray, period: float, node_mm: float) -> float:
