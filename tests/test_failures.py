@@ -57,7 +57,8 @@ def failed(tmp_path_factory):
     ]
     names += ["whole.png", "noise.png", "missing.png"]
     command = [sys.executable, "infer.py", *(str(folder / n) for n in names), "--out", str(folder / "out")]
-    command.append(f"digitize.weights={weights}")
+    # One after the other, with a sentence each: of more than 8 files an archive tells in its failures.csv.
+    command += [f"digitize.weights={weights}", "archive.above=100"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     return done.returncode, done.stdout, done.stderr, folder
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import lsq_linear
 
 from ecgseg.digitize.assemble.assemble import assemble
 from ecgseg.digitize.trace.confidence import (
@@ -138,9 +139,12 @@ def fit_leads(cases: list[Case], samples: Calibration, ridge: float = 1.0) -> Ca
                 terms.append(found)
                 db.append(np.clip(score.snr_db, -10, 40))
     x = np.column_stack([np.ones(len(terms)), np.array(terms)])
-    shrink = ridge * np.eye(x.shape[1])
-    shrink[0, 0] = 0.0
-    factors = np.linalg.solve(x.T @ x + shrink, x.T @ np.array(db))
+    shrink = np.sqrt(ridge) * np.eye(x.shape[1])[1:]
+    # Fewer pages than shapes of leads: what must not rise with doubt, gaps and small signals is kept from it.
+    least = [-np.inf] + [0.0 if name != "gap" else -np.inf for name in TERMS]
+    most = [np.inf] + [np.inf if name != "gap" else 0.0 for name in TERMS]
+    target = np.append(np.array(db), np.zeros(len(TERMS)))
+    factors = lsq_linear(np.vstack([x, shrink]), target, bounds=(least, most)).x
     return replace(samples, lead=tuple(round(float(f), 5) for f in factors))
 
 
