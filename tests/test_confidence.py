@@ -65,7 +65,7 @@ def test_threshold_prefers_gaps_to_wrong_values():
     assert best_threshold(p, np.full(1000, 0.05), height, page) <= 0.6
 
 
-def made(noise_confidence=0.9965, gap=0.0, size=1.0):
+def made(noise_confidence=0.995, gap=0.0, size=1.0):
     t = np.arange(2500) / 500
     signal = size * np.exp(-(((t % 1) - 0.4) ** 2) / 1e-3)[None].astype(np.float32)
     signal[:, : round(gap * 2500)] = np.nan
