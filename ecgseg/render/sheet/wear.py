@@ -129,31 +129,51 @@ def rubbed(sheet: Sheet, rng: np.random.Generator, strength: Span, patches: Span
 
 
 def creases(sheet: Sheet, rng: np.random.Generator, strength: Span, count: Span = (1, 3)) -> None:
-    """Print broken along folds: a thin white line, ragged and interrupted, with a dirty shade beside it."""
-    white, dark = Layer(sheet), Layer(sheet)
-    w, h = sheet.size
+    """Print broken along folds: a thin white line, ragged and interrupted, with a dirty shade beside it.
+
+    Some folds run at any angle, and some are dark instead of white, with a wide shade, as under light from the side.
+    """
+    white, dark, shade = Layer(sheet), Layer(sheet), Layer(sheet)
+    n = 400
     for _ in range(draw_count(rng, count)):
-        upright = rng.random() < 0.5
-        share = rng.choice([1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4]) + rng.normal(0, 0.02)
-        if rng.random() < 0.3:
-            share = rng.uniform(0.1, 0.9)
-        tilt, n, s = rng.normal(0, 0.015), 400, draw(rng, strength)
-        t = np.linspace(0, 1, n)
-        along, long = t * (h if upright else w), (h if upright else w)
-        across = share * (w if upright else h) + tilt * (along - long / 2) + 0.12 * ragged(rng, n)
-        line = np.stack([across, along] if upright else [along, across], axis=1)
-        width = rng.uniform(0.1, 0.35)
+        at, along = _fold(sheet, rng)
+        across = np.array([-along[1], along[0]])
+        line = at + np.linspace(-0.5, 0.5, n)[:, None] * np.hypot(*sheet.size) * 1.5 * along
+        line = line + 0.12 * ragged(rng, n)[:, None] * across
+        width, s = rng.uniform(0.1, 0.35), draw(rng, strength)
+        if rng.random() < 0.35:
+            shade.line(line, rng.uniform(0.8, 6.0), s * rng.uniform(0.1, 0.6))
+            if rng.random() < 0.6:
+                dark.line(line, rng.uniform(0.2, 0.9), s * rng.uniform(0.2, 0.9))
+            continue
         broken = ragged(rng, n, 0.8)
         for k in range(0, n - 8, 8):
             level = np.clip(0.55 + 0.9 * broken[k], 0, 1) * s
             if level > 0.05:
                 white.line(line[k : k + 9], width, level)
         side = rng.choice([-1, 1]) * (width * 0.8 + 0.1)
-        dark.line(line + ([side, 0] if upright else [0, side]), rng.uniform(0.3, 0.9), s * rng.uniform(0.1, 0.35))
+        dark.line(line + side * across, rng.uniform(0.3, 0.9), s * rng.uniform(0.1, 0.35))
+    shade.soften(rng.uniform(0.3, 2.0))
+    shade.lay(paper_color(sheet.image) * 0.3)
     dark.soften(0.25)
     dark.lay(paper_color(sheet.image) * 0.4)
     white.soften(0.04)
     white.lay(np.minimum(paper_color(sheet.image) * 1.03 + 6, 255))
+
+
+def _fold(sheet: Sheet, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return a point (mm) and the direction of a fold: mostly across the sheet at a usual share of its length."""
+    if rng.random() < 0.35:
+        angle = rng.uniform(0, np.pi)
+        return rng.uniform(0.1, 0.9, 2) * sheet.size, np.array([np.cos(angle), np.sin(angle)])
+    share = rng.choice([1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4]) + rng.normal(0, 0.02)
+    if rng.random() < 0.3:
+        share = rng.uniform(0.1, 0.9)
+    tilt = rng.normal(0, 0.015)
+    along = np.array([tilt, 1.0]) if rng.random() < 0.5 else np.array([1.0, tilt])
+    at = 0.5 * np.asarray(sheet.size)
+    at[int(along[0] > along[1])] = share * np.asarray(sheet.size)[int(along[0] > along[1])]
+    return at, along / np.hypot(*along)
 
 
 EFFECTS = {f.__name__: f for f in (bleed, smudge, fading, darkening, dead_dots, scratches, rubbed, creases)}
