@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecgseg.digitize.locate.find import PageMaps, find, page_maps
+from ecgseg.digitize.locate.find import FLAT_PER_CELL, PageMaps, find, page_maps
 from ecgseg.nets.data import Mix
 from ecgseg.nets.pagedata import PageTileDataset, Tiles, cut_tile
 from ecgseg.nets.pagenet import CLASSES, PAGE_STRIDE, PageNet
@@ -89,3 +89,21 @@ def test_names_are_counted_by_where_they_stand():
     said[2:6, 3:8] = 1  # right
     said[2:6, 20:26] = 8  # misread
     assert count_names(said, true) == (1, 2, 1, 2)
+
+
+def test_a_slanted_stroke_through_the_rows_is_no_row():
+    """A crease as bright as the zero lines joins them to one piece: the level lines are found, the crease is not."""
+    lines = np.zeros((3, 300, 500), np.float32)
+    x = np.arange(500)
+    for y in (100, 200):
+        lines[0, y - 1 : y + 3, 30:470] = 0.9
+    stroke = np.round(260 - 0.45 * x).astype(int)
+    for k in range(-2, 3):
+        lines[0, stroke + k, x] = 0.9
+    text = np.zeros((16, 300, 500), np.float32)
+    found = find(PageMaps(np.zeros((600, 1000), np.float32), lines, text, np.eye(8)[0])).stretches
+    heights = np.array([s.baseline for s in found]) / FLAT_PER_CELL
+    assert all(min(abs(h - 100.6), abs(h - 200.6)) < 0.5 for h in heights)
+    for y in (100.6, 200.6):
+        covered = sum(s.x1 - s.x0 for s, h in zip(found, heights, strict=True) if abs(h - y) < 0.5)
+        assert covered > 0.95 * FLAT_PER_CELL * 440

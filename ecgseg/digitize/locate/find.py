@@ -19,7 +19,11 @@ NAME_SURE = 0.35  # of a name: what is none is told by the name network
 MIN_NAME_CELLS = 4  # 1 mm²: less is no letter
 MIN_TEXT_CELLS = 12
 MIN_PULSE_CELLS = 20  # 5 mm²; a pulse covers 25 and more
-MIN_STRETCH_MM = 5.0
+MIN_STRETCH = 10  # cells of a zero line: 5 mm
+BAND = 3  # cells: a zero line is at most this much higher or lower than its middle, 1.5 mm
+EDGE = 2  # cells by which a line may be thicker still
+MIN_LEVEL = 20  # cells: shorter level parts of a piece that is not level may be those of a slanted stroke
+MAX_SLOPE = 0.12  # of what is still level
 MIN_POINT = 0.3  # of a start's or end's blob
 TURNED = (len(LEADS) + 1, len(LEADS) + 2, len(LEADS) + 3)  # classes -aVR, calibration, pulse
 
@@ -135,16 +139,47 @@ def _stretches(line: np.ndarray) -> list[Stretch]:
     """Return the pieces of zero line of a map (h, w): its height is the weighted mean, its ends those of the piece."""
     labels, _ = ndimage.label(line > SURE, np.ones((3, 3)))
     found = []
-    for i, place in enumerate(ndimage.find_objects(labels), start=1):
-        rows, columns = place
-        if (columns.stop - columns.start) * FLAT_PER_CELL < MIN_STRETCH_MM * 8:
+    for i, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        if columns.stop - columns.start < MIN_STRETCH:
             continue
-        weight = np.where(labels[place] == i, line[place], 0.0)
-        y = float((weight.sum(axis=1) * np.arange(rows.start, rows.stop)).sum() / weight.sum())
-        score = float(weight.sum() / (labels[place] == i).sum())
-        x0, x1 = _flat([columns.start, columns.stop - 1])
-        found.append(Stretch(float(x0), float(x1), float(_flat(y)), score))
+        weight = np.where(labels[rows, columns] == i, line[rows, columns], 0.0)
+        for part, first in _level_parts(weight) if len(weight) > 2 * BAND + 1 else [(weight, 0)]:
+            y = float((part.sum(axis=1) * np.arange(rows.start, rows.stop)).sum() / part.sum())
+            left = columns.start + first
+            x0, x1 = _flat([left, left + part.shape[1] - 1])
+            found.append(Stretch(float(x0), float(x1), float(_flat(y)), float(part.sum() / (part > 0).sum())))
     return sorted(found, key=lambda s: (s.baseline, s.x0))
+
+
+def _level_parts(weight: np.ndarray) -> list[tuple[np.ndarray, int]]:
+    """Return the level parts of a high piece (h, w), each (h, n) with its first column, the longest first.
+
+    Rows that a crease or a pen's stroke runs through are one piece with it; the stroke is as bright but not level.
+    """
+    left, parts = weight.copy(), []
+    while True:
+        long = ndimage.uniform_filter1d((left > 0).sum(axis=1).astype(float), 2 * BAND + 1, mode="constant")
+        y = int(long.argmax())
+        band = np.zeros(len(left), bool)
+        band[max(0, y - BAND) : y + BAND + 1] = True
+        here = ndimage.binary_closing(np.pad((left[band] > 0).any(axis=0), MIN_STRETCH), np.ones(BAND + 1))
+        runs, _ = ndimage.label(here[MIN_STRETCH:-MIN_STRETCH])
+        runs = [run for (run,) in ndimage.find_objects(runs) if run.stop - run.start >= MIN_LEVEL]
+        if not runs:
+            return parts
+        for run in runs:
+            part = np.where(band[:, None], left[:, run], 0.0)
+            if abs(_slope(part)) <= MAX_SLOPE:
+                parts.append((part, run.start))
+            # What is left of a thick line beside its band is no line of its own.
+            left[max(0, y - BAND - EDGE) : y + BAND + EDGE + 1, run] = 0.0
+
+
+def _slope(part: np.ndarray) -> float:
+    """Return by how much the middle of a part (h, n) falls per column."""
+    mass = part.sum(axis=0)
+    x = np.flatnonzero(mass > 0)
+    return float(np.polyfit(x, (np.arange(len(part)) @ part)[x] / mass[x], 1)[0])
 
 
 def _points(layer: np.ndarray) -> list[Point]:
