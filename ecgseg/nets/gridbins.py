@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 GRID_STRIDE = 32  # px of the network's input from cell to cell; input sides are multiples of it
 WINDOW = 64  # px of a cell's spectrum: two cells, so that each pixel is in the middle of one
@@ -18,6 +19,8 @@ HARMONICS = (1, 2, 3, 4, 5, 10)  # of the 5 mm lines: the fifth is that of 1 mm
 AROUND = 49  # px over which the brightness of the paper is taken
 CONTRAST = 65  # px over which the contrast is
 LEAST_CONTRAST = 0.006  # 1.5 grey levels: what is fainter is noise
+TOGETHER = 2.0  # cells: standard deviation of the neighbourhood that says together what its grid is
+DOUBT = 1e-4  # share that any bin keeps: no cell alone can rule a grid out
 LIMIT = 2.5  # of the contrast about it: black ink then counts no more than a plain grid line
 
 
@@ -44,6 +47,20 @@ def radius_bins(harmonic: int) -> tuple[np.ndarray, np.ndarray]:
     top = math.log(WINDOW / SMALLEST / LOWEST) / math.log(RATIO)  # radius index of the finest grid's 5 mm lines
     wanted = round(top + math.log(harmonic) / math.log(RATIO)) - np.arange(SIZES)
     return wanted.clip(0, RADII - 1), (wanted >= 0) & (wanted < RADII)
+
+
+def agreed(share: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Return shares (SIZES · TURNS, h, w) as the cells around each, too, see them: the mean of their logarithms.
+
+    grid (h, w) 0..1: how much a cell is to be heard. A window without fine lines holds few periods, and its size is
+    easily taken for twice or half as much; its neighbours' mistakes are others.
+    """
+    reach = (0, TOGETHER, TOGETHER)
+    heard = np.maximum(grid, 1e-3)[None]
+    log = gaussian_filter(np.log(share + DOUBT) * heard, reach, mode="nearest")
+    log /= gaussian_filter(heard, reach, mode="nearest")
+    together = np.exp(log - log.max(axis=0))
+    return together / together.sum(axis=0)
 
 
 def told(share: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

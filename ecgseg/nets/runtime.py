@@ -18,7 +18,7 @@ import numpy as np
 from ecgseg.errors import OptionError, WeightsError
 from ecgseg.nets import plain
 from ecgseg.nets.columns import Columns, row_columns, stacked
-from ecgseg.nets.gridbins import GRID_STRIDE, SIZES, TURNS, told
+from ecgseg.nets.gridbins import GRID_STRIDE, SIZES, TURNS, agreed, told
 from ecgseg.nets.onnx_graph import Graph
 from ecgseg.nets.onnx_grid import cell_graph, comb_graph, darkness, spectra
 from ecgseg.paths import WEIGHTS
@@ -216,7 +216,8 @@ class GridOnnx:
         lattice = np.concatenate(parts)[:, 0].transpose(2, 1, 0).reshape(1, SIZES * TURNS, h, w)
         looks = np.concatenate([image.transpose(2, 0, 1).astype(np.float32) * (2 / 255) - 1, contrast[None]])
         seen, share = self.run({"looks": looks[None], "lattice": np.ascontiguousarray(lattice)})
-        return [values.astype(np.float64) for values in (*seen[0], *told(share[0].astype(np.float64)))]
+        paper, grid = seen[0].astype(np.float64)
+        return [paper, grid, *told(agreed(share[0].astype(np.float64), paper * grid))]
 
 
 def _channels(g: Graph, x: str, start: int, stop: int) -> str:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ecgseg.errors import WeightsError
 from ecgseg.nets import plain
 from ecgseg.nets.columns import Columns
-from ecgseg.nets.gridbins import told
+from ecgseg.nets.gridbins import agreed, told
 from ecgseg.nets.runtime import read_weights
 
 
@@ -93,7 +93,7 @@ class GridTorch(_Torch):
         out = {k: v[0].float() for k, v in self(image[None]).items()}
         share = out["lattice"].softmax(dim=0).cpu().numpy().astype(np.float64)
         seen = [out[k][0].sigmoid().cpu().numpy().astype(np.float64) for k in ("paper", "grid")]
-        return [*seen, *told(share)]
+        return [*seen, *told(agreed(share, seen[0] * seen[1]))]
 
 
 _KINDS = {"strip": StripTorch, "page": PageTorch, "name": NameTorch, "grid": GridTorch}

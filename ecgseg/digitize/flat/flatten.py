@@ -9,11 +9,12 @@ from scipy.spatial import cKDTree
 
 from ecgseg.digitize.flat import lattice
 from ecgseg.digitize.flat.bent import nearest_affine, place_lattice, resampled
-from ecgseg.digitize.flat.crossings import follow_crossings, plate
+from ecgseg.digitize.flat.crossings import follow_crossings, plate, steadiness
 from ecgseg.digitize.flat.field import LATTICE_MM, Field, first_map, looks
 from ecgseg.digitize.flat.grid import MAX_FLAT_PIXELS, FlatPage, Grid, flatten, grid_from_scale, measure_grid
-from ecgseg.digitize.flat.phases import CELL_MM, NODE_MM, SMOOTH, PhaseMap, Raster, polished, refine
+from ecgseg.digitize.flat.phases import CELL_MM, NODE_MM, SMOOTH, PhaseMap, Raster, continued, polished, refine, torn
 from ecgseg.digitize.flat.refine import flatten_nearly_flat
+from ecgseg.digitize.flat.straighten import PLAIN, see_lines
 from ecgseg.digitize.flat.trust import judged
 from ecgseg.errors import GridError
 
@@ -26,6 +27,9 @@ MARGIN_MM = 6.0  # of the flat page about what looks like paper
 CONVINCING = 0.8  # merit of a map after which no other is tried
 FEW = 0.03  # of the crossings may lie on other lines than a map says
 OTHER_MM = 0.5  # beyond, a 1 mm line was counted wrongly
+STEADY = 0.85  # share of crossings in their neighbours' line: these alone are a map
+ENOUGH = 0.3  # of the crossings that there may be
+LEAST_TORN = 0.01  # of the page, where crossings were miscounted
 TOGETHER = 9  # crossings
 NEAR_MM = 0.4  # a plate further off the map bridges a gap
 BLEND_NODES = 3.0
@@ -164,8 +168,27 @@ def _doubts(found: PhaseMap) -> tuple[str, ...]:
 
 
 def measure_map(image: np.ndarray, field: Field) -> PhaseMap:
-    """Return the map picture → mm of a page whose field is known."""
-    sheet = _Sheet.of(image, field)
+    """Return the map picture → mm of a page whose field is known; raises GridError.
+
+    Ink is taken out only where the lines are not plain with it: the holes that it leaves cost exactness.
+    """
+    best, refused = None, None
+    for with_ink in (True, False):
+        try:
+            found = _measured(_Sheet.of(image, field, with_ink), field)
+        except GridError as error:
+            refused = refused or error
+            continue
+        if best is None or found.merit > best.merit:
+            best = found
+        if best.merit > CONVINCING and best.disagreeing < FEW:
+            break
+    if best is None:
+        raise refused
+    return best
+
+
+def _measured(sheet: "_Sheet", field: Field) -> PhaseMap:
     try:
         first = np.stack([_at_nodes(field, m, sheet.x, sheet.y) for m in first_map(field)])
         found, refused = refine(sheet.raster, first, sheet.grid, sheet.pixel, sheet.px_per_mm), None
@@ -178,18 +201,22 @@ def measure_map(image: np.ndarray, field: Field) -> PhaseMap:
         return found
     if found is not None:
         found = compared(found, *crossings)
-        if found.disagreeing < FEW:
+        if found.disagreeing < FEW and found.merit > CONVINCING:
             return _smoothed(found, crossings, sheet)
     # What counts the lines in another way than the phase does may be right where the phase is not.
+    plated = plate(*crossings, sheet.raster.x, sheet.raster.y)
+    maps = [found] if found is not None else []
     try:
-        plated = plate(*crossings, sheet.raster.x, sheet.raster.y)
-        other = refine(sheet.raster, plated, sheet.grid, sheet.pixel, sheet.px_per_mm, straight=True)
-        other = compared(other, *crossings)
-    except GridError:
-        if found is None:
-            raise refused from None
-        return found
-    best = other if found is None else max(found, other, key=lambda m: m.in_step)
+        maps.append(refine(sheet.raster, plated, sheet.grid, sheet.pixel, sheet.px_per_mm, straight=True))
+    except GridError as error:
+        refused = refused or error
+    steady, share = steadiness(*crossings), len(crossings[0]) / max(sheet.squares, 1.0)
+    if steady > STEADY and share > ENOUGH and torn(plated, sheet.grid) < LEAST_TORN:
+        # Where few are found the plate spans wide gaps.
+        maps.append(sheet.told(plated, steady * min(1.0, 0.5 + share)))
+    if not maps:
+        raise refused
+    best = max((compared(m, *crossings) for m in maps), key=lambda m: m.merit)
     return _smoothed(best, crossings, sheet) if best.disagreeing < FEW else best
 
 
@@ -241,9 +268,29 @@ class _Sheet:
     y: np.ndarray
     grid: np.ndarray
 
+    @property
+    def node_mm(self) -> float:
+        """Return the distance of the nodes in mm."""
+        return self.raster.px_per_node / self.px_per_mm
+
+    @property
+    def squares(self) -> float:
+        """Return how many squares of 5 mm the grid covers."""
+        return float((self.grid > 0.5).sum()) * (self.node_mm / LATTICE_MM) ** 2
+
+    def told(self, mm: np.ndarray, steady: float) -> PhaseMap:
+        """Return the map mm (2, ny, nx) that crossings alone tell; `steady` 0..1: how plainly."""
+        fine = see_lines(self.raster, mm, self.grid, 1.0, self.node_mm)
+        seen = (1.0, 5.0) if fine is not None and fine.plain > PLAIN else (5.0,)
+        whole = continued(mm, self.grid, self.node_mm)
+        return PhaseMap(self.raster.x, self.raster.y, whole, self.grid, self.pixel, float("nan"), steady, seen)
+
     @classmethod
-    def of(cls, image: np.ndarray, field: Field) -> "_Sheet":
-        dark, pixel = _coarser(*lattice.gridness(image, _paper_picture(field, image.shape[:2])), field.period / 5.0)
+    def of(cls, image: np.ndarray, field: Field, with_ink: bool = True) -> "_Sheet":
+        paper, grid = (_picture(field, v, image.shape[:2]) for v in (field.paper, field.grid))
+        # Doubtful places may be paper.
+        dark, pixel = lattice.gridness(image, np.clip(2 * paper, 0, 1), None if with_ink else grid, field.period)
+        dark, pixel = _coarser(dark, pixel, field.period / 5.0)
         ppm = field.period / 5.0 / float(np.sqrt(pixel.prod()))
         cell = max(1, round(CELL_MM * ppm))
         raster = Raster(dark, cell, max(1, round(NODE_MM * ppm / cell)))
@@ -261,10 +308,10 @@ def _coarser(dark: np.ndarray, pixel: np.ndarray, px_per_mm: float) -> tuple[np.
     return cv2.resize(dark, size, interpolation=cv2.INTER_AREA), pixel * dark.shape[::-1] / size
 
 
-def _paper_picture(field: Field, shape: tuple[int, int]) -> np.ndarray:
-    """Return where a picture shows paper, 0..1 at a sixteenth of its size, doubtful places counted in."""
+def _picture(field: Field, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return values (h, w) of a field's cells over the whole picture, at a sixteenth of its size."""
     y, x = ((np.arange(max(2, n // 16)) + 0.5) * n / max(2, n // 16) - 0.5 for n in shape)
-    return np.clip(2 * _at_nodes(field, field.paper, x, y, order=1), 0, 1)
+    return _at_nodes(field, values, x, y, order=1)
 
 
 def _at_nodes(field: Field, values: np.ndarray, x: np.ndarray, y: np.ndarray, order: int = 3) -> np.ndarray:

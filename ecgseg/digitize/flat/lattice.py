@@ -13,6 +13,12 @@ from scipy import fft, ndimage, signal
 WORKING_SIDE = 2400  # larger pages are measured on a smaller copy: 450 mm still have 5 px per mm there
 MAX_SKEW_DEG = 15.0
 HARMONICS = 15  # of a 5 mm period: three of the 1 mm lines
+AROUND = 65  # px, over which the brightness of the paper is taken
+BRIGHT, DARK = 75, 98  # percentiles of a square's brightness and darkness: its paper and its 5 mm lines
+INK_FREE = 15  # percentile of the squares around: so many bear no ink
+SQUARES = 11  # squares around, a side
+FAINTEST, DARKEST = 3.0, 255.0  # grey levels by which lines are darker than paper
+INKIER = 2.2  # times as dark as the lines
 INKY = 1.8  # times as dark as what 5 % of the pixels exceed: ink, or the edge of the sheet
 MIN_BINS = 3.5  # the lowest fundamental, in cycles per tile: two lines of the window's spectrum stay apart
 
@@ -29,13 +35,20 @@ class Comb:
     strength: np.ndarray
 
 
-def gridness(image: np.ndarray, paper: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def gridness(
+    image: np.ndarray,
+    paper: np.ndarray | None = None,
+    grid: np.ndarray | None = None,
+    square: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return how much darker than its surroundings each pixel is, and the (x, y) size of its pixels in image pixels.
 
     The darkest channel is used, so a grid of any colour and a grey one look alike. Values are clipped at
     what 5 % of the pixels exceed: black ink then counts no more than a grid line. Returns (h, w) float32.
     paper: 0..1 over the picture, at any resolution: what is less than half paper counts as nothing, and then neither
-    does what is darker than any line of the grid.
+    does what is darker than any line of the grid. grid: 0..1 over the picture likewise, where a grid is, and square: px
+    of the picture per 5 mm, where that is known: then what is much darker than the lines around it counts as nothing,
+    neither itself nor in what is around others.
     """
     height, width = image.shape[:2]
     factor = max(1.0, max(height, width) / WORKING_SIDE)
@@ -43,17 +56,44 @@ def gridness(image: np.ndarray, paper: np.ndarray | None = None) -> tuple[np.nda
         size = (round(width / factor), round(height / factor))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     darkest = cv2.min(cv2.min(image[..., 0], image[..., 1]), image[..., 2]).astype(np.float32)
-    around = cv2.blur(darkest, (65, 65), borderType=cv2.BORDER_REFLECT)
+    around = cv2.blur(darkest, (AROUND, AROUND), borderType=cv2.BORDER_REFLECT)
     dark = around - darkest
     on = None if paper is None else cv2.resize(paper.astype(np.float32), dark.shape[::-1]) > 0.5
+    if grid is not None:
+        free = 1 - _ink(darkest, grid, square / factor).astype(np.float32)
+        share = cv2.blur(free, (AROUND, AROUND), borderType=cv2.BORDER_REFLECT)
+        around = cv2.blur(darkest * free, (AROUND, AROUND), borderType=cv2.BORDER_REFLECT) / np.maximum(share, 1e-3)
+        dark = (around - darkest) * free
     some = dark[::3, ::3] if on is None else dark[::3, ::3][on[::3, ::3]]
     # 4 grey levels: a sparse, faint grid stays visible
-    limit = max(float(np.percentile(some, 95)) if some.size else 0.0, 4.0)
+    limit = max(float(np.percentile(some, 95 if grid is None else 99)) if some.size else 0.0, 4.0)
     if on is not None:
         blots = cv2.dilate((dark > INKY * limit).astype(np.uint8), np.ones((3, 3), np.uint8))
         dark *= on & (blots == 0)
     np.clip(dark, -limit, limit, out=dark)
     return dark, np.array([width / dark.shape[1], height / dark.shape[0]])
+
+
+def _ink(darkest: np.ndarray, grid: np.ndarray, square: float) -> np.ndarray:
+    """Return where (h, w) a picture is much darker than the lines of the grid around.
+
+    `grid`: 0..1 over the picture, at any resolution; `square`: px per 5 mm.
+
+    What is brightest in a square is paper; what is darkest are its lines, or ink: in some squares around, lines alone.
+    """
+    side = max(4, round(square))
+    h, w = (-(-n // side) for n in darkest.shape)
+    below, right = h * side - darkest.shape[0], w * side - darkest.shape[1]
+    padded = cv2.copyMakeBorder(darkest, 0, below, 0, right, cv2.BORDER_REFLECT)
+    squares = padded.reshape(h, side, w, side).transpose(0, 2, 1, 3).reshape(h, w, -1)
+    bright, dark = np.percentile(squares, [BRIGHT, 100 - DARK], axis=2)
+    # Beside the grid nothing tells how dark lines are.
+    lines = np.where(cv2.resize(grid.astype(np.float32), (w, h)) > 0.5, bright - dark, DARKEST)
+    lines = ndimage.percentile_filter(lines, INK_FREE, size=SQUARES)
+    lines = cv2.GaussianBlur(np.maximum(lines, FAINTEST).astype(np.float32), (0, 0), SQUARES / 4)
+    least = cv2.resize(bright.astype(np.float32) - INKIER * lines, padded.shape[::-1])
+    ink = darkest < least[: darkest.shape[0], : darkest.shape[1]]
+    return cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
 
 def tile_side(shape: tuple[int, ...]) -> int:

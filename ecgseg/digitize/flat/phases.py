@@ -151,27 +151,27 @@ def refine(
     orders = [order for order in (True, False) if order or fine > PLAIN]
     if fine > thick:
         orders.reverse()
-    best, torn = None, None
+    best, most = None, None
     for thick_first in orders:
         found = _followed(raster, first.copy(), grid, pixel, px_per_mm, thick_first, straight or thick > PLAIN)
         if found is None:
             continue
-        share = _torn(found.mm, grid)
+        share = torn(found.mm, grid)
         if share > MOST_TORN:
-            torn = share
+            most = share
         elif best is None or found.merit > best.merit:
             best = found
         if best is not None and best.merit > GOOD:
             break
     if best is not None:
         return replace(best, mm=continued(best.mm, grid, node_mm))
-    if torn is None:
+    if most is None:
         raise GridError(
             "no grid found: what looks like one has no lines in step over the page; "
             "give the scale of a flat page with digitize.px_per_mm=…"
         )
     raise GridError(
-        f"no grid found: its lines were miscounted, {100 * torn:.0f} % of the page would be torn; "
+        f"no grid found: its lines were miscounted, {100 * most:.0f} % of the page would be torn; "
         "give the scale of a flat page with digitize.px_per_mm=…"
     )
 
@@ -280,7 +280,7 @@ def _thick(raster: Raster, mm: np.ndarray, grid: np.ndarray, node_mm: float) -> 
     return float(np.abs(means).min()), 5.0 * np.angle(means) / (2 * np.pi)
 
 
-def _torn(mm: np.ndarray, grid: np.ndarray) -> float:
+def torn(mm: np.ndarray, grid: np.ndarray) -> float:
     """Return the share of the page where a map stretches in a way that paper does not: lines were left out there.
 
     A map's steps are compared with a polynomial through them, which tilted cameras and bent sheets follow.
@@ -291,7 +291,7 @@ def _torn(mm: np.ndarray, grid: np.ndarray) -> float:
     steps = np.stack([np.diff(mm, axis=2)[:, 1:], np.diff(mm, axis=1)[:, :, 1:]], axis=-1)  # (2, ny-1, nx-1, 2)
     y, x = (np.linspace(-1, 1, n) for n in on.shape)
     basis = np.polynomial.legendre.legvander2d(*(v[on] for v in np.meshgrid(y, x, indexing="ij")), [2, 2])
-    torn = np.zeros(on.sum(), bool)
+    apart = np.zeros(on.sum(), bool)
     for family in steps:
         values = family[on]
         weight = np.ones(len(values))
@@ -300,8 +300,8 @@ def _torn(mm: np.ndarray, grid: np.ndarray) -> float:
             off = values - basis @ np.linalg.lstsq(basis * root, values * root, rcond=None)[0]
             far = np.linalg.norm(off, axis=1) / np.median(np.linalg.norm(values, axis=1))
             weight = 1 / (1 + (far / STRETCH) ** 2)
-        torn |= far > STRETCH
-    return float(torn.mean())
+        apart |= far > STRETCH
+    return float(apart.mean())
 
 
 def _error(raster: Raster, cycles: np.ndarray, grid: np.ndarray, stage: Stage, node_mm: float) -> _Error:
