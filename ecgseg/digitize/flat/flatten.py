@@ -25,10 +25,13 @@ ROUGHLY_FLAT_MM = 1.0  # median distance of a first map from a plane: tilted and
 SAME_SCALE, SAME_TURN_DEG = 0.1, 4.0  # between what is measured on a plane and what the network sees
 MARGIN_MM = 6.0  # of the flat page about what looks like paper
 CONVINCING = 0.8  # merit of a map after which no other is tried
+SHARPEST = 12.0  # px per mm: of a picture seen to have more, another look is taken
+FINER, PLAIN_MERIT = 1.5, 0.7
 FEW = 0.03  # of the crossings may lie on other lines than a map says
 OTHER_MM = 0.5  # beyond, a 1 mm line was counted wrongly
 STEADY = 0.85  # share of crossings in their neighbours' line: these alone are a map
-ENOUGH = 0.3  # of the crossings that there may be
+ENOUGH = 0.8  # of the grid must be near crossings
+REACHES_MM = 10.0  # what is near one
 LEAST_TORN = 0.01  # of the page, where crossings were miscounted
 TOGETHER = 9  # crossings
 NEAR_MM = 0.4  # a plate further off the map bridges a gap
@@ -62,9 +65,9 @@ def flat_page(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> Fla
         except GridError as error:
             refused = refused or error
             continue
-        if best is None or found.merit > best[0].merit:
+        if best is None or _better(found, field, *best):
             best = found, field
-        if found.merit > CONVINCING:
+        if found.merit > CONVINCING and field.period < SHARPEST * LATTICE_MM:
             break
     if best is None or best[0].merit < CONVINCING:
         plane = plane or _plane(pixels)
@@ -81,6 +84,19 @@ def flat_page(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> Fla
         "no grid found: nowhere in the picture is paper with a grid on it to be seen; "
         "give the scale of a flat page with digitize.px_per_mm=…"
     )
+
+
+def _better(one: PhaseMap, seen: Field, other: PhaseMap, seen_other: Field) -> bool:
+    """Return whether a map is to be believed rather than another of the same picture.
+
+    A grid seen too small to tell its 1 mm lines looks like one whose 5 mm lines are those: of two plain maps the
+    finer is right.
+    """
+    for fine, coarse, answer in ((seen, seen_other, True), (seen_other, seen, False)):
+        plain = one if answer else other
+        if FINER * fine.period < coarse.period and plain.merit > PLAIN_MERIT and {1.0, 5.0} <= set(plain.seen):
+            return answer
+    return one.merit > other.merit
 
 
 def _plane(pixels: np.ndarray) -> Grid | None:
@@ -210,10 +226,9 @@ def _measured(sheet: "_Sheet", field: Field) -> PhaseMap:
         maps.append(refine(sheet.raster, plated, sheet.grid, sheet.pixel, sheet.px_per_mm, straight=True))
     except GridError as error:
         refused = refused or error
-    steady, share = steadiness(*crossings), len(crossings[0]) / max(sheet.squares, 1.0)
-    if steady > STEADY and share > ENOUGH and torn(plated, sheet.grid) < LEAST_TORN:
-        # Where few are found the plate spans wide gaps.
-        maps.append(sheet.told(plated, steady * min(1.0, 0.5 + share)))
+    steady, reached = steadiness(*crossings), sheet.reached(crossings[0])
+    if steady > STEADY and reached > ENOUGH and torn(plated, sheet.grid) < LEAST_TORN:
+        maps.append(sheet.told(plated, steady * reached))
     if not maps:
         raise refused
     best = max((compared(m, *crossings) for m in maps), key=lambda m: m.merit)
@@ -273,10 +288,12 @@ class _Sheet:
         """Return the distance of the nodes in mm."""
         return self.raster.px_per_node / self.px_per_mm
 
-    @property
-    def squares(self) -> float:
-        """Return how many squares of 5 mm the grid covers."""
-        return float((self.grid > 0.5).sum()) * (self.node_mm / LATTICE_MM) ** 2
+    def reached(self, px: np.ndarray) -> float:
+        """Return the share of the grid that is near crossings at px (n, 2): beyond, a plate is a guess."""
+        nodes = np.stack(np.meshgrid(self.raster.x, self.raster.y), axis=-1)[self.grid > 0.5]
+        if not len(nodes):
+            return 0.0
+        return float((cKDTree(px).query(nodes)[0] < REACHES_MM * self.px_per_mm).mean())
 
     def told(self, mm: np.ndarray, steady: float) -> PhaseMap:
         """Return the map mm (2, ny, nx) that crossings alone tell; `steady` 0..1: how plainly."""

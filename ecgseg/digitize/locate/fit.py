@@ -13,6 +13,7 @@ from ecgseg.layout import LEADS, Layout, Strip
 ROW_SPARE = 5.0  # a whole row that is found is none of the layout's
 OUTSIDE = 6.0  # trace as long as the row lies outside of it
 START_HIT, START_MISSED, START_FALSE = 1.2, 1.0, 2.0
+MOST_FALSE = 5.0  # of a row's false starts together
 NAME_ASTRAY = 3.0  # a name in a row where no strip begins
 NAME_SPARE = 1.5  # a name in a row that is none of the layout's
 NAME_MISSED, NAME_FOUND = -float(np.log(MISSED)), float(np.log(1 - MISSED))
@@ -156,7 +157,9 @@ class Placement:
             distance = np.abs(x[:, None] - expected[None, :])
             hit = distance.min(axis=0) <= NEAR_MM if len(x) else np.zeros(len(expected), bool)
             astray = distance.min(axis=1) > NEAR_MM if len(expected) else np.ones(len(x), bool)
-            total += weight * (START_HIT * hit.sum() - START_MISSED * (~hit).sum() - START_FALSE * score[astray].sum())
+            # Where one wave of a row is taken for a start, so are those of the other beats.
+            false = min(START_FALSE * score[astray].sum(), MOST_FALSE)
+            total += weight * (START_HIT * hit.sum() - START_MISSED * (~hit).sum() - false)
         return total
 
     def _names(self, c: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

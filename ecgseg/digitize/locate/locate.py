@@ -28,6 +28,7 @@ MIN_SHARE = 0.6  # of the posterior: below this a page is left unnamed
 RHYTHM_SURE = 0.7  # below this a rhythm strip is left unnamed
 MIN_FOUND = 0.6  # of a forced layout's rows
 PLAUSIBLE = -3.5  # nats per row of the layout, without names: less, and the page does not look like it
+SAME_START = 5.0  # mm: fits that start no further apart put a strip in the same place
 WITHIN = 15.0  # nats from the best in which a fit is looked at more closely
 UNNAMED_CONFIDENCE = 0.2
 
@@ -144,12 +145,22 @@ def _decide(fits: list[Fit], echoes: Echoes | None) -> tuple[Fit, float]:
     """Return the fit to believe, and its probability: the best if it is plainly so, else the page without names."""
     shares = _shares(fits)
     plain = next(f for f in fits if f.layout.name == "unnamed")
-    best, share = fits[0], shares[0]
+    best = fits[0]
+    # Layouts that differ in their rhythm strips alone agree on all other leads.
+    share = sum(p for fit, p in zip(fits, shares, strict=True) if fit is best or _same_leads(fit, best))
     if best is plain:
         custom = named_by_print(plain)
         return (custom, share * _all_read_right(custom)) if custom else (plain, share)
     believed = share >= MIN_SHARE and _plausible(best) and _told(_with_free_names(best, echoes)[0])
     return (best, share) if believed else (plain, share)
+
+
+def _same_leads(one: Fit, other: Fit) -> bool:
+    """Return whether two fits have the same leads in the same places, but for rhythm strips."""
+    strips = [[s for s in f.layout.strips if not s.rhythm] for f in (one, other)]
+    rows = [[f.rows[s.row] for s in of] for f, of in zip((one, other), strips, strict=True)]
+    leads = [[(s.lead, s.t0, s.t1) for s in of] for of in strips]
+    return bool(leads[0]) and leads[0] == leads[1] and rows[0] == rows[1] and abs(one.x0 - other.x0) < SAME_START
 
 
 def _rivals(fits: list[Fit]) -> list[Layout]:
