@@ -59,7 +59,10 @@ def test_a_run_measures_every_page_once_and_reports(tmp_path, monkeypatch, caplo
     assert read.calls == 4
     text = report(rows, "layout", "noise", tmp_path, "a title")
     assert (tmp_path / "tables.md").read_text() == text and (tmp_path / "quality.png").is_file()
-    lines = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in text.splitlines() if line.startswith("|")}
+    assert "## Clinical content" in text and (tmp_path / "clinical.csv").is_file()
+    # A condition has a line in several tables; the first is that of all figures.
+    all_lines = [line for line in text.splitlines() if line.startswith("|")]
+    lines = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in reversed(all_lines)}
     assert lines["none"][1:4] == ["1", "100%", "100%"] and lines["medium"][1:4] == ["1", "0%", "0%"]
     assert lines["medium"][-2:] == ["100%", "0% |"] and lines["heavy"][-2:] == ["0%", "100% |"]
     assert lines["trace"][1:] == ["2", "3.00", "3.00 |"]

@@ -1,5 +1,6 @@
 """Pictures that have their truth beside them, scored: a table, CSV files and a plot. `evaluate_pages` is the core."""
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterable
@@ -10,6 +11,8 @@ import numpy as np
 
 from ecgseg.alignment import PrintedLead
 from ecgseg.errors import EcgsegError
+from ecgseg.evaluation.clinical import as_recording, clinical
+from ecgseg.evaluation.clinical_tables import clinical_section
 from ecgseg.evaluation.results import write_rows
 from ecgseg.layout import LEADS
 from ecgseg.metrics import (
@@ -21,6 +24,7 @@ from ecgseg.metrics import (
     score_page,
     summary,
 )
+from ecgseg.recording import Recording
 from ecgseg.testpages import KnownPage, folder_pages
 
 GOOD_R = 0.9  # correlation from which a lead counts as read
@@ -58,12 +62,23 @@ def evaluate_pages(
         score = score_page(page.printed, reading, 1.0 if recording is None else recording.fs, max_shift_s)
         if score.read_nothing and not message:
             message = "no printed lead was read"
-        rows.append(page_row(page, score, seconds, message))
+        rows.append(page_row(page, score, seconds, message, _content(page, recording)))
     return rows
 
 
-def page_row(page: KnownPage, score: PageScore, seconds: float, message: str) -> dict:
-    """Return a page's line of results.csv: dB, mV and shares over its leads; medians over the leads found."""
+def _content(page: KnownPage, found) -> dict:
+    """Return the page's clinical columns; `found` is what `digitize` returned, None where it raised."""
+    read = None
+    if found is not None:
+        read = Recording(page.name, found.signal, found.fs, found.leads, getattr(found, "confidence", None))
+    return clinical(as_recording(page.printed, page.name), read)
+
+
+def page_row(page: KnownPage, score: PageScore, seconds: float, message: str, content: dict) -> dict:
+    """Return a page's line of results.csv: dB, mV and shares over its leads; medians over the leads found.
+
+    `content` are its clinical columns.
+    """
     found = [s for s in score.leads if s.found]
     shapes = [_shape(p, s) for p, s in zip(page.printed, score.leads, strict=True) if s.found]
     return {
@@ -82,6 +97,7 @@ def page_row(page: KnownPage, score: PageScore, seconds: float, message: str) ->
         "seconds": seconds,
         **{f"snr_db_{lead}": np.nan for lead in LEADS},
         **{f"snr_db_{s.lead}": s.snr_db for s in score.leads},
+        **content,
         "message": message,
     }
 
@@ -117,6 +133,15 @@ def summarize(rows: list[dict]) -> list[dict]:
             }
         )
     return lines
+
+
+def clinical_report(rows: list[dict], out: Path) -> str:
+    """Write clinical.csv and p_waves.csv of some pages into `out`, return their tables by variant as Markdown."""
+    told = [
+        row | {"st_errors": json.loads(row["st_errors"]), "status": "nothing" if row["failed"] else "read"}
+        for row in rows
+    ]
+    return "\n\n".join(clinical_section(told, out, "variant"))
 
 
 def table(lines: list[dict]) -> str:
@@ -179,8 +204,12 @@ def evaluate_folder(cfg, out: Path, digitize: Callable) -> list[dict]:
     write_rows(lines, out / "summary.csv")
     plot_rows(rows, out / "snr.png", f"method {cfg.method}, {len(rows)} pages")
     print(table(lines))
+    print("\n" + clinical_report(rows, out) + "\n")
     for row in rows:
         if row["message"]:
             print(f"failed: {row['page']}: {row['message']}")
-    print(f"written to {out}: results.csv, summary.csv, snr.png" + ", predictions/" * cfg.save_predictions)
+    print(
+        f"written to {out}: results.csv, summary.csv, clinical.csv, p_waves.csv, snr.png"
+        + ", predictions/" * cfg.save_predictions
+    )
     return lines

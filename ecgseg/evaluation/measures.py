@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from ecgseg.evaluation.clinical import clinical
 from ecgseg.evaluation.conditions import Job
 from ecgseg.evaluation.geometry import MapError, StripMatch, map_error, match_strips
 from ecgseg.evaluation.overlap import touching_share
@@ -66,6 +67,7 @@ def measure(job: Job, page, reading, status: str, message: str, seconds: float, 
         "px_per_mm": float(page.px_per_mm),
         "touching": touching_share(page.scene),
         "style": " ".join(f"{k}={_plain(getattr(page.scene.style, k))}" for k in STYLE_FIELDS),
+        **clinical(page.printed, None if reading is None else reading.recording),
     }
 
 

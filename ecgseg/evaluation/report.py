@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ecgseg.evaluation.clinical_tables import clinical_section
 from ecgseg.evaluation.overlap import degrees_table, overlap_costs
 from ecgseg.evaluation.promise import bins, bins_table, lead_pairs, page_pairs, plot_promise, rank_correlation
 from ecgseg.evaluation.results import write_rows
@@ -37,6 +38,7 @@ def report(rows: list[dict], down: str, across: str, out: Path, title: str) -> s
     parts = [f"# {title}", _told(rows), *_main(rows, down, across, out)]
     if len({row["row_pitch"] for row in rows if np.isfinite(row["row_pitch"])}) > 1:
         parts += _overlap(rows, out)
+    parts += clinical_section(rows, out)
     parts += _quality(rows, out)
     stages = stage_seconds(rows)
     if stages:

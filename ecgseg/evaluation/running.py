@@ -24,8 +24,8 @@ from ecgseg.paths import CONFIGS
 
 # What decides a page's line, besides its key: a results file holds pages of one choice of these.
 FIXED = ("method", "split", "root", "recordings", "style", "dpi", "max_shift_s", "digitize")
-_VERSIONED = ("digitize", "nets", "render", "simulate", "weights")
-_READERS = ("layout", "noise", "digitize")
+_VERSIONED = ("digitize", "measure", "nets", "render", "simulate", "weights")
+_READERS = ("layout", "noise", "digitize", "measure")
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def _plain(value):
 
 @cache
 def version() -> str:
-    """Return 8 hex digits that change with what draws and reads pages: code, weights, layouts and noise levels."""
+    """Return 8 hex digits that change with what draws, reads and measures pages: code, weights and its settings."""
     package = Path(__file__).parent.parent
     files = [f for name in _VERSIONED for f in (package / name).rglob("*") if f.suffix in (".py", ".safetensors")]
     files += [f for name in _READERS for f in (CONFIGS / name).glob("*.yaml")]
