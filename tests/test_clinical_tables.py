@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ecgseg.evaluation import folder
-from ecgseg.evaluation.clinical_tables import aims, clinical_section, p_lines, value_lines
+from ecgseg.evaluation.clinical_tables import aims, clinical_section, main, p_lines, value_lines
 from ecgseg.evaluation.results import CLINICAL, FIELDS, ResultsError, ResultsFile, read_rows
 from ecgseg.ptb import load_records
 from ecgseg.testpages import KnownPage, printed_leads
@@ -75,7 +75,7 @@ def old_file(path: Path) -> None:
         writer.writerow(values)
 
 
-def test_results_without_the_columns_are_read_and_grow(tmp_path):
+def test_results_without_the_columns_are_read_and_grow(tmp_path, capsys):
     path = tmp_path / "results.csv"
     old_file(path)
     before = path.read_bytes()
@@ -86,7 +86,10 @@ def test_results_without_the_columns_are_read_and_grow(tmp_path):
     again, new = read_rows(path)
     assert {k: str(v) for k, v in again.items()} == {k: str(v) for k, v in old.items()}
     assert (new["p_beats"], new["lost_values"], new["st_errors"]) == (7.0, "pr qt", {"V1": 0.01})
-    assert [p.name for p in tmp_path.iterdir()] == ["results.csv"]
+    assert [p.name for p in tmp_path.iterdir()] == ["results.csv"]  # nothing is left over
+    assert main([str(tmp_path)]) == 0
+    assert "1 pages of an older version" in capsys.readouterr().out
+    assert main([str(tmp_path / "nowhere")]) == 1 and "no results here" in capsys.readouterr().err
     (tmp_path / "other.csv").write_text(",".join(FIELDS[:-2]) + "\n")
     with pytest.raises(ResultsError, match="another version"):
         ResultsFile(tmp_path / "other.csv")

@@ -1,12 +1,17 @@
-"""Lines of a results file → what became of the clinical content: errors of each value, and P waves, by condition."""
+"""Lines of a results file → what became of the clinical content: errors of each value, and P waves, by condition.
 
+python -m ecgseg.evaluation.clinical_tables FOLDER: the same over all pages of FOLDER/results.csv, whatever their seeds.
+"""
+
+import sys
 from pathlib import Path
 
 import numpy as np
 
+from ecgseg.errors import EcgsegError
 from ecgseg.evaluation.clinical import ST, VALUES
-from ecgseg.evaluation.results import READ, write_rows
-from ecgseg.evaluation.tables import ALL, Heading, listed
+from ecgseg.evaluation.results import READ, read_rows, write_rows
+from ecgseg.evaluation.tables import ALL, Heading, drawn, listed
 
 AIM_NOISE = "scan"
 AIMS = {"rate": 1.0, "pr": 6.0, "qrs": 5.0, "qt": 8.0, ST: 0.03}  # median size of the error: /min, ms, mV
@@ -124,3 +129,23 @@ def clinical_section(rows: list[dict], out: Path, key: str = "noise") -> list[st
     parts = ["## Clinical content", *less, listed(values, (key, "value"), _ERRORS), LEGEND]
     parts += [listed(p, (key,), _P), P_LEGEND]
     return [*parts, aims(values, p)] if key == "noise" else parts
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if len(arguments) != 1:
+        print("error: give one folder with a results.csv", file=sys.stderr)
+        return 2
+    folder = Path(arguments[0])
+    try:
+        parts = clinical_section(drawn(read_rows(folder / "results.csv")), folder)
+    except EcgsegError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print("\n\n".join(parts) or f"{folder}: its pages were read before clinical content was measured")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
