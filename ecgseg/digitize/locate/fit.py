@@ -11,6 +11,7 @@ from ecgseg.layout import LEADS, Layout, Strip
 
 # Log likelihoods (nats), each of one observation against its usual state.
 ROW_SPARE = 5.0  # a whole row that is found is none of the layout's
+SPARE_IN_STEP, IN_STEP = 8.0, 0.15  # … though it stands in their distance, give or take a share of it
 OUTSIDE = 6.0  # trace as long as the row lies outside of it
 START_HIT, START_MISSED, START_FALSE = 1.2, 1.0, 2.0
 MOST_FALSE = 5.0  # of a row's false starts together
@@ -105,7 +106,8 @@ class Placement:
         rows = evidence.rows
         self.row_of_name = rows_of_names(evidence.names, rows, evidence.pitch, evidence.offset, x0)
         named = np.bincount(self.row_of_name[self.row_of_name >= 0], minlength=len(rows))
-        self.spare = np.array([ROW_SPARE * min(1.0, r.covered / length) for r in rows]) + NAME_SPARE * named
+        spare = np.where(in_step(rows, evidence.pitch), SPARE_IN_STEP, ROW_SPARE)
+        self.spare = spare * [min(1.0, r.covered / length) for r in rows] + NAME_SPARE * named
         self.cover = np.array([self._cover(r) for r in rows])
         self._columns: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
 
@@ -179,6 +181,13 @@ class Placement:
                 at[row, col] = k
                 says[row, col] = names.says[k] + NAME_FOUND
         return says, at, astray
+
+
+def in_step(rows: list[Row], pitch: float) -> np.ndarray:
+    """Return which rows (n,) stand in the rows' usual distance from the one above or below."""
+    y = np.array([r.baseline for r in rows])
+    usual = np.abs(np.diff(y) / pitch - 1) < IN_STEP
+    return np.r_[False, usual] | np.r_[usual, False]
 
 
 def rhythm_prior(lead: str) -> np.ndarray:

@@ -28,6 +28,7 @@ MIN_SHARE = 0.6  # of the posterior: below this a page is left unnamed
 RHYTHM_SURE = 0.7  # below this a rhythm strip is left unnamed
 MIN_FOUND = 0.6  # of a forced layout's rows
 PLAUSIBLE = -3.5  # nats per row of the layout, without names: less, and the page does not look like it
+MAYBE_RHYTHM = 0.3  # of the probability of all layouts that differ in their rhythm strips alone
 SAME_START = 5.0  # mm: fits that start no further apart put a strip in the same place
 WITHIN = 15.0  # nats from the best in which a fit is looked at more closely
 UNNAMED_CONFIDENCE = 0.2
@@ -146,8 +147,10 @@ def _decide(fits: list[Fit], echoes: Echoes | None) -> tuple[Fit, float]:
     shares = _shares(fits)
     plain = next(f for f in fits if f.layout.name == "unnamed")
     best = fits[0]
-    # Layouts that differ in their rhythm strips alone agree on all other leads.
-    share = sum(p for fit, p in zip(fits, shares, strict=True) if fit is best or _same_leads(fit, best))
+    # Layouts that differ in their rhythm strips alone agree on all other leads: a row that may be one is read.
+    alike = [(fit, p) for fit, p in zip(fits, shares, strict=True) if fit is best or _same_leads(fit, best)]
+    share = sum(p for _, p in alike)
+    best = max((fit for fit, p in alike if p >= MAYBE_RHYTHM * share), key=lambda fit: (fit.found_rows, fit.score))
     if best is plain:
         custom = named_by_print(plain)
         return (custom, share * _all_read_right(custom)) if custom else (plain, share)
