@@ -20,6 +20,7 @@ MIN_NAME_CELLS = 4  # 1 mm²: less is no letter
 MIN_TEXT_CELLS = 12
 MIN_PULSE_CELLS = 20  # 5 mm²; a pulse covers 25 and more
 MIN_STRETCH = 10  # cells of a zero line: 5 mm
+CROSSED = 0.1  # share of a piece's columns with two lines
 BAND = 3  # cells: a zero line is at most this much higher or lower than its middle, 1.5 mm
 EDGE = 2  # cells by which a line may be thicker still
 MIN_LEVEL = 20  # cells: shorter level parts of a piece that is not level may be those of a slanted stroke
@@ -143,7 +144,7 @@ def _stretches(line: np.ndarray) -> list[Stretch]:
         if columns.stop - columns.start < MIN_STRETCH:
             continue
         weight = np.where(labels[rows, columns] == i, line[rows, columns], 0.0)
-        for part, first in _level_parts(weight) if len(weight) > 2 * BAND + 1 else [(weight, 0)]:
+        for part, first in _level_parts(weight) if _crossed(weight) else [(weight, 0)]:
             y = float((part.sum(axis=1) * np.arange(rows.start, rows.stop)).sum() / part.sum())
             left = columns.start + first
             x0, x1 = _flat([left, left + part.shape[1] - 1])
@@ -151,8 +152,14 @@ def _stretches(line: np.ndarray) -> list[Stretch]:
     return sorted(found, key=lambda s: (s.baseline, s.x0))
 
 
+def _crossed(weight: np.ndarray) -> bool:
+    """Return whether a piece (h, w) is more than one line: in many columns it has two, as a wandering one has not."""
+    lines = (np.diff((weight > 0).astype(np.int8), axis=0, prepend=0) == 1).sum(axis=0)
+    return float((lines > 1).mean()) > CROSSED
+
+
 def _level_parts(weight: np.ndarray) -> list[tuple[np.ndarray, int]]:
-    """Return the level parts of a high piece (h, w), each (h, n) with its first column, the longest first.
+    """Return the level parts of a crossed piece (h, w), each (h, n) with its first column, the longest first.
 
     Rows that a crease or a pen's stroke runs through are one piece with it; the stroke is as bright but not level.
     """
