@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from corrupt_findings import PX, make_scene, true_findings
@@ -73,6 +75,16 @@ def test_of_names_read_twice_in_one_place_the_surer_is_kept():
     assert {n.lead for n in page_names([one, other, far], PX).names} == {"V2", "V3"}
     with pytest.raises(ValueError, match="V7"):
         page_names([LeadName(0, 0, 1, 1, 1.0, "V7")], PX)
+
+
+def test_a_name_begins_where_the_word_before_it_does():
+    """As "Lead aVF", of which "Lead" is read as some name too."""
+    word = LeadName(80, 100, 130, 124, 0.3, "V3")
+    name, far = LeadName(138, 100, 190, 124, 0.97, "aVF"), LeadName(260, 100, 300, 124, 0.97, "II")
+    read = page_names([word, name, far], PX)
+    assert [n.lead for n in read.names] == ["aVF", "II"] and list(read.left) == [10.0, 32.5]
+    sure = page_names([replace(word, score=0.8), name], PX)
+    assert [n.lead for n in sure.names] == ["V3", "aVF"]
 
 
 @pytest.mark.parametrize("where", ["above", "below", "corner", "left", "line"])

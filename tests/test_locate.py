@@ -308,3 +308,14 @@ def test_an_upside_down_page_scores_less():
     assert upright.score > other.score + 10
     assert upright.names_agreeing > other.names_agreeing + 8
     assert upright.confidence > other.confidence
+
+
+def test_names_at_all_strips_tell_a_layout_whose_starts_were_not_found():
+    """As of a ventricular tachycardia, whose waves are taken for starts and its starts for waves."""
+    scene = make_scene("3x4_1r", 3, names="above")
+    found = true_findings(scene, PX)
+    rng = np.random.default_rng(0)
+    wrong = [replace(p, x=p.x + rng.uniform(5, 50) * PX) for p in found.starts for _ in range(3)]
+    astray = replace(found, starts=wrong, ends=wrong)
+    check(locate(astray, PX), scene, at_mm=2.5)
+    assert not locate(without_names(astray), PX).named

@@ -74,7 +74,7 @@ class Fit:
         return sum(i >= 0 and not self.evidence.rows[i].missed for i in self.rows)
 
 
-def start_votes(rows: list[Row], columns: int, length: float, most: int = 3) -> list[float]:
+def start_votes(rows: list[Row], columns: int, length: float, most: int = 5) -> list[float]:
     """Return the x (mm) at which rows of `columns` strips and `length` mm may start, best first, at most `most`."""
     width = length / columns
     votes: list[tuple[float, float]] = []
@@ -94,7 +94,7 @@ def start_votes(rows: list[Row], columns: int, length: float, most: int = 3) -> 
         best = at[density.argmax()]
         near = np.abs(at - best) <= 1.2
         found.append(float(np.average(at[near], weights=weight[near])))
-        density = np.where(np.abs(at - best) < 4.0, 0.0, density)
+        density = np.where(np.abs(at - best) < NEAR_MM, 0.0, density)
     return found
 
 

@@ -28,6 +28,7 @@ MIN_SHARE = 0.6  # of the posterior: below this a page is left unnamed
 RHYTHM_SURE = 0.7  # below this a rhythm strip is left unnamed
 MIN_FOUND = 0.6  # of a forced layout's rows
 PLAUSIBLE = -3.5  # nats per row of the layout, without names: less, and the page does not look like it
+MIN_SPELLED, SPELLED = 6, 0.8  # names, and their share of all strips, that tell a layout whatever the rows look like
 MAYBE_RHYTHM = 0.3  # of the probability of all layouts that differ in their rhythm strips alone
 SAME_START = 5.0  # mm: fits that start no further apart put a strip in the same place
 WITHIN = 15.0  # nats from the best in which a fit is looked at more closely
@@ -154,8 +155,15 @@ def _decide(fits: list[Fit], echoes: Echoes | None) -> tuple[Fit, float]:
     if best is plain:
         custom = named_by_print(plain)
         return (custom, share * _all_read_right(custom)) if custom else (plain, share)
-    believed = share >= MIN_SHARE and _plausible(best) and _told(_with_free_names(best, echoes)[0])
+    named = _with_free_names(best, echoes)[0]
+    believed = share >= MIN_SHARE and _told(named) and (_plausible(best) or _spelled_out(named))
     return (best, share) if believed else (plain, share)
+
+
+def _spelled_out(fit: Fit) -> bool:
+    """Return whether nearly each of a fit's strips has its name printed at its start, and no name contradicts."""
+    agree, against = _agreement(fit, SURE_NAME)
+    return agree >= max(MIN_SPELLED, SPELLED * len(fit.layout.strips)) and not against and not fit.astray
 
 
 def _same_leads(one: Fit, other: Fit) -> bool:
