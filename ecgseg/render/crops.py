@@ -17,6 +17,9 @@ from ecgseg.render.printed.style import sample_style
 from ecgseg.render.sheet.damage import Sheet, damage
 from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
+MEETS_MM = 4.0  # nearer than this to another row a trace is easily taken for it
+FAR_MM = 1e3
+
 
 @dataclass(frozen=True)
 class CropSize:
@@ -76,7 +79,7 @@ def vary(recording: Recording, rng: np.random.Generator, seconds: float) -> Reco
     signal = recording.signal[:, first : first + round((seconds + 0.1) * recording.fs) : step].astype(np.float32)
     fs = recording.fs / step
     signal = centred(signal)
-    signal = signal * np.float32(np.exp(rng.uniform(np.log(0.5), np.log(1.7))))
+    signal = signal * np.float32(np.exp(rng.uniform(np.log(0.5), np.log(2.2))))
     if rng.random() < 0.3:
         signal = signal * rng.choice([-1.0, 1.0], (len(signal), 1)).astype(np.float32)
     t = np.arange(signal.shape[1]) / fs
@@ -92,20 +95,39 @@ def vary(recording: Recording, rng: np.random.Generator, seconds: float) -> Reco
 
 
 def _center(scene: Scene, row: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Choose the crop's centre in mm: often at a steep flank, a strip boundary or an end of the row."""
+    """Choose the crop's centre in mm: often at a steep flank, a strip's end, or where the row meets others."""
     traces = [t for t in scene.traces if t.strip.row == row]
     kind = rng.random()
-    if kind < 0.4:
+    if kind < 0.3:
         trace = traces[rng.integers(len(traces))]
         x = (trace.x0 if rng.random() < 0.6 else trace.x1) + rng.normal(0, 10)
-    elif kind < 0.75:
+    elif kind < 0.55:
         trace = traces[rng.integers(len(traces))]
         slope = np.abs(np.diff(trace.points[:, 1]))
-        steep = np.flatnonzero(slope >= np.quantile(slope, 0.97))
-        x = trace.points[steep[rng.integers(len(steep))], 0] + rng.normal(0, 12)
+        x = _one_of(trace, slope >= np.quantile(slope, 0.97), rng) + rng.normal(0, 12)
+    elif kind < 0.85:
+        room = [_room(t, scene) for t in traces]
+        trace, free = traces[tight := int(np.argmin([r.min() for r in room]))], room[tight]
+        x = _one_of(trace, free <= max(MEETS_MM, np.quantile(free, 0.02)), rng) + rng.normal(0, 10)
     else:
         x = rng.uniform(traces[0].x0, traces[-1].x1)
     return x, traces[0].baseline + float(np.clip(rng.normal(0, 2.0), -6, 6))
+
+
+def _one_of(trace, wanted: np.ndarray, rng: np.random.Generator) -> float:
+    """Return x (mm) of one of a trace's points of which `wanted` is true."""
+    return float(trace.points[rng.choice(np.flatnonzero(wanted)), 0])
+
+
+def _room(trace, scene: Scene) -> np.ndarray:
+    """Return how far (mm) each point of a trace is from the nearest trace of another row at the same x."""
+    x, y = trace.points.T
+    free = np.full(len(x), FAR_MM)
+    for other in scene.traces:
+        if other.strip.row != trace.strip.row:
+            there = np.interp(x, *other.points.T, left=np.inf, right=np.inf)
+            free = np.minimum(free, np.abs(there - y))
+    return free
 
 
 @dataclass(frozen=True)
