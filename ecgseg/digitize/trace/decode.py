@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-WINDOW = 6  # px on either side of a peak that belong to it: 0.75 mm at 8 px/mm, more than a line's width
+from ecgseg.nets.columns import PEAKS, WINDOW, steadiest
 
 
 @dataclass
@@ -45,8 +46,18 @@ def read_columns(line: Tensor, mask: Tensor, ends: Tensor | None = None) -> Colu
     line: logits (B, 1, H, S·W); mask: logits (B, H, W) of the strip's ink; ends: as for `pieces`.
     """
     p = line[:, 0].softmax(dim=1)
+    left = F.avg_pool2d(p[:, None], (2 * WINDOW + 1, 1), stride=1, padding=(WINDOW, 0))[:, 0]
+    found = []
+    for _ in range(PEAKS):
+        peak = left.argmax(dim=1)
+        found.append(torch.stack(_about(p, peak, WINDOW)))
+        rows = peak[:, None] + torch.arange(-2 * WINDOW, 2 * WINDOW + 1, device=p.device).view(1, -1, 1)
+        left.scatter_(1, rows.clamp(0, p.shape[1] - 1), 0.0)
+    each = torch.stack(found, dim=-1)  # (y mass spread, B, N, PEAKS)
+    chosen = [steadiest(y, mass) for y, mass in zip(*each[:2].cpu().numpy(), strict=True)]
+    at = torch.from_numpy(np.stack(chosen)).to(p.device)
+    y, mass, spread = each.gather(3, at[None, :, :, None].expand(3, -1, -1, 1))[..., 0]
     near = _near_ink(mask)
-    y, mass, spread = _about(p, p.argmax(dim=1), WINDOW)
     return Columns(y, mass, spread, _ink_at(near, y), _pieces(y, near, ends))
 
 
