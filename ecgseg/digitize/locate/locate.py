@@ -161,9 +161,10 @@ def _decide(fits: list[Fit], echoes: Echoes | None) -> tuple[Fit, float]:
 
 
 def _spelled_out(fit: Fit) -> bool:
-    """Return whether nearly each of a fit's strips has its name printed at its start, and no name contradicts."""
+    """Return whether nearly each of a fit's strips has its name printed at its start, and hardly one contradicts."""
     agree, against = _agreement(fit, SURE_NAME)
-    return agree >= max(MIN_SPELLED, SPELLED * len(fit.layout.strips)) and not against and not fit.astray
+    enough = agree >= max(MIN_SPELLED, SPELLED * len(fit.layout.strips))
+    return enough and against + len(fit.astray) <= agree / MIN_SPELLED
 
 
 def _same_leads(one: Fit, other: Fit) -> bool:
