@@ -115,6 +115,21 @@ def test_long_gap_is_nan_short_gap_is_bridged():
     assert rec.quality["V3"] < rec.quality["V2"] - 0.02
 
 
+def test_a_peak_that_was_not_read_is_a_gap_and_no_lower_wave():
+    located, traces, leads = page()
+    k = next(i for i, s in enumerate(located.strips) if s.lead == "V3")
+    x, y, conf = traces[k]
+    t = located.strips[k].t0 + (x - located.strips[k].x0) / 200
+    inner = (t > 5.5) & (t < 7.0)
+    tip = float(t[inner][np.abs(y[inner] - np.median(y)).argmax()])
+    conf[np.abs(t - tip) < 0.008] = 0.01
+    conf[(t > tip + 0.3) & (t < tip + 0.316)] = 0.01  # as long, where nothing is steep
+    v3 = assemble(located.strips, traces, PX).lead("V3")
+    at = round(tip * 500)
+    assert np.isnan(v3[at - 2 : at + 3]).all()
+    assert np.isfinite(v3[at + 140 : at + 170]).all()
+
+
 def test_recording_that_ended_early_ends_in_nan():
     located, traces, leads = page(seconds=9.6)
     rec = assemble(located.strips, traces, PX)

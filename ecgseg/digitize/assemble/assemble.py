@@ -15,6 +15,7 @@ from ecgseg.recording import Recording
 
 MIN_CONFIDENCE = 0.05  # what is likelier something else than trace is left out before; see confidence.Calibration
 BRIDGE_S = 0.02  # a QRS flank may be faint for this long and still be known from both sides
+PEAK_MM, SLOPE_SAMPLES = 1.0, 4  # of a peak that a bridge would cut off; sub-columns on either side that tell of it
 MIN_REPEAT_R = 0.9  # two prints of one lead over the same seconds correlate better than this
 USUAL_GAIN = 10.0  # mm/mV
 
@@ -132,7 +133,7 @@ def strip_signal(
     zero = zero_level(y[sure], px_per_mm)
     when = strip.t0 + (x - strip.x0) / (px_per_mm * speed)
     rate = (len(x) - 1) / (when[-1] - when[0])
-    known = _bridge(sure, round(BRIDGE_S * rate))
+    known = _bridge(sure, round(BRIDGE_S * rate), y / px_per_mm)
     read = np.isfinite(y)
     y = np.interp(x, x[read], y[read])
     # What lies in a gap must not leak into the signal beside it.
@@ -185,13 +186,21 @@ def repeat_warnings(repeats: dict[str, dict[str, float]]) -> list[str]:
     ]
 
 
-def _bridge(sure: np.ndarray, longest: int) -> np.ndarray:
-    """Return `sure` with the inner gaps of at most `longest` samples closed."""
+def _bridge(sure: np.ndarray, longest: int, y: np.ndarray) -> np.ndarray:
+    """Return `sure` with the inner gaps of at most `longest` samples closed, but for those that cut off a peak.
+
+    y: the trace's height in mm. Where it rises into a gap and falls out of it, or the other way round, and its slopes
+    meet more than PEAK_MM beyond the gap's ends, a bridge would make a lower wave of it.
+    """
     known = sure.copy()
     at = np.flatnonzero(sure)
     step = np.diff(at)
     for k in np.flatnonzero((step > 1) & (step <= longest + 1)):
-        known[at[k] : at[k + 1]] = True
+        a, b = at[max(0, k - SLOPE_SAMPLES)], at[k]
+        c, d = at[k + 1], at[min(len(at) - 1, k + 1 + SLOPE_SAMPLES)]
+        into, out = (y[b] - y[a]) / max(b - a, 1), (y[d] - y[c]) / max(d - c, 1)
+        meet = min(abs(into), abs(out)) * (c - b) / 2
+        known[b + 1 : c] = into * out >= 0 or meet <= PEAK_MM
     return known
 
 
