@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from fake_reading import fake_reading
+from fake_reading import fake_reading, several
 from PIL import Image
 
 from ecgseg.archive import pipeline, stages
@@ -20,12 +20,13 @@ OUTPUT = {"formats": ["csv", "wfdb"], "overlay": False, "report": False}
 
 
 class Standin:
-    """Reads every picture alike, slowly if asked to; names that say so fail, end the process, or take forever."""
+    """Reads every picture alike, slowly if asked to; names that say so fail, end the process, take forever, or give
+    several records."""
 
     def __init__(self, **options):
         self.seconds = options.get("px_per_mm") or 0.0  # an option that is free to misuse here
 
-    def read(self, picture):
+    def read_all(self, picture):
         name = Path(picture.source).stem
         if "refused" in name:
             raise LayoutError(f"{picture.source}: no layout fits;\nscan it again")
@@ -36,10 +37,11 @@ class Standin:
         if "endless" in name:
             time.sleep(600)
         time.sleep(self.seconds)
-        reading = fake_reading(name)
-        # Something of the very picture, so that mixed-up pages would show.
-        reading.recording.signal[0, :3] = np.float32(picture.pixels[0, 0] / 1000)
-        return reading
+        readings = [fake_reading(name) for _ in range(3 if "triplets" in name else 1)]
+        for number, reading in enumerate(readings):
+            # Something of the very picture and record, so that mixed-up ones would show.
+            reading.recording.signal[0, :3] = np.float32(picture.pixels[0, 0] / 1000 + number)
+        return several(readings) if len(readings) > 1 else readings
 
 
 def picture(path: Path, shade: int = 255) -> Path:

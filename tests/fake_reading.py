@@ -8,6 +8,13 @@ from ecgseg.layout import LEADS, load_layout
 from ecgseg.recording import Recording
 
 
+def several(readings: list) -> list:
+    """Return readings as those of the records of one picture, in this order."""
+    for number, reading in enumerate(readings, 1):
+        reading.recording.provenance |= {"record": number, "records": len(readings)}
+    return readings
+
+
 def fake_reading(name: str):
     """A reading of a small white page whose leads are sines, as a Digitizer would return it."""
     layout = load_layout("3x4_1r")

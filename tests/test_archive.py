@@ -54,9 +54,9 @@ def pdf_of(path, pages):
 class Seen(Standin):
     names: list[str] = []  # noqa: RUF012
 
-    def read(self, picture):
+    def read_all(self, picture):
         self.names.append(picture.source.rsplit("/", 1)[-1])
-        return super().read(picture)
+        return super().read_all(picture)
 
 
 @pytest.fixture

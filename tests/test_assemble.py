@@ -116,7 +116,7 @@ def test_long_gap_is_nan_short_gap_is_bridged():
 
 
 def test_a_peak_that_was_not_read_is_a_gap_and_no_lower_wave():
-    located, traces, leads = page()
+    located, traces, _ = page()
     k = next(i for i, s in enumerate(located.strips) if s.lead == "V3")
     x, y, conf = traces[k]
     t = located.strips[k].t0 + (x - located.strips[k].x0) / 200

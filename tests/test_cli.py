@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from archive_standin import bad_file, inline
-from fake_reading import fake_reading
+from fake_reading import fake_reading, several
 from PIL import Image
 
 from ecgseg.digitize import batch, cli
@@ -26,14 +26,16 @@ class FakeDigitizer:
     def __init__(self):
         self.seen = []
 
-    def read(self, picture):
+    def read_all(self, picture):
         path = picture.source
         self.seen.append(Path(path).name)
         if "bad" in Path(path).name:
             raise ReadError(f"{path} is not a picture; scan it again")
         if "bug" in Path(path).name:
             raise KeyError("strips")
-        return fake_reading(Path(path).stem)
+        if "twins" in Path(path).name:
+            return several([fake_reading("one"), fake_reading("other")])
+        return [fake_reading(Path(path).stem)]
 
 
 def picture(path: Path) -> Path:
@@ -57,6 +59,43 @@ def test_one_picture_gives_all_files(tmp_path, capsys):
     np.testing.assert_allclose(back.lead("V3"), fake_reading("a").recording.lead("V3"), atol=1e-3)
     printed = capsys.readouterr().out
     assert "3x4_1r" in printed and "warning: a: a thing to look at" in printed
+
+
+def test_a_picture_with_two_records_gives_the_files_of_each(tmp_path, capsys):
+    out = tmp_path / "out"
+    taken = picture(tmp_path / "twins-2.png")
+    assert go([picture(tmp_path / "twins.png"), taken, picture(tmp_path / "b.png")], out) == 0
+    names = ["b", "twins", "twins-2", "twins-2_png", "twins-2_png-2"]
+    suffixes = (".csv", ".dat", ".hea", ".json", ".overlay.png")
+    assert sorted(p.name for p in out.iterdir()) == sorted(n + s for n in names for s in suffixes)
+    told = [json.loads((out / f"{name}.json").read_text()) for name in ("twins", "twins-2", "twins-2_png-2", "b")]
+    assert [t["provenance"].get("record") for t in told] == [1, 2, 2, None]
+    assert [t["provenance"]["source"].rsplit("/", 1)[-1] for t in told[:3]] == ["twins.png", "twins.png", "twins-2.png"]
+    assert [t["name"] for t in told] == ["twins", "twins-2", "twins-2_png-2", "b"]
+    printed = capsys.readouterr().out
+    assert "3 of 3 written" in printed and "warning: twins-2: a thing to look at" in printed
+    assert sum(line.startswith("twins") for line in printed.splitlines()) == 4
+
+
+def test_a_record_never_takes_the_place_of_a_strangers_file(tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "twins-2.csv").write_text("mine")
+    assert go([picture(tmp_path / "twins.png")], out) == 1
+    assert [p.name for p in out.iterdir()] == ["twins-2.csv"] and (out / "twins-2.csv").read_text() == "mine"
+    assert "twins-2.csv exists and is not ours" in capsys.readouterr().err
+
+
+def test_a_record_that_is_no_longer_found_is_taken_away(tmp_path):
+    class One(FakeDigitizer):
+        def read_all(self, picture):
+            return [fake_reading("one")]
+
+    page, out = picture(tmp_path / "twins.png"), tmp_path / "out"
+    assert go([page], out) == 0 and (out / "twins-2.json").exists()
+    (out / "twins-3.csv").write_text("mine")
+    assert go([page], out, digitizer=One()) == 0
+    assert not list(out.glob("twins-2*")) and (out / "twins.json").exists() and (out / "twins-3.csv").exists()
 
 
 def test_one_bad_picture_does_not_stop_the_others(tmp_path, capsys):

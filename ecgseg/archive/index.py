@@ -1,4 +1,5 @@
-"""Journal → index.parquet (or .csv) with a line for each page, and failures.csv with a line for each that failed."""
+"""Journal → index.parquet (or .csv) with a line for each record of each page, and failures.csv with a line for each
+page that failed."""
 
 import csv
 import os
@@ -14,6 +15,7 @@ from ecgseg.archive.sources import is_url
 # Column → type of Arrow; docs/archives.md says what they mean.
 COLUMNS = {
     **{"path": "string", "page": "int32", "pages": "int32", "name": "string", "status": "string"},
+    **{"record": "int16", "records": "int16"},
     **{"error_type": "string", "message": "string"},
     **{"quality": "float64", "leads": "int16", "warnings": "int16", "layout": "string", "layout_confidence": "float64"},
     **{"px_per_mm": "float64", "scale": "string", "speed_mm_s": "float64", "gain_mm_mv": "float64"},
@@ -40,18 +42,24 @@ def write_index(rows: Iterable[dict], out) -> str:
     return name
 
 
-def write_failures(rows: Iterable[dict], out) -> Counter:
-    """Write failures.csv: path, page, error_type, message; returns how many pages failed of what (None: did not)."""
-    found = Counter()
+def write_failures(rows: Iterable[dict], out) -> tuple[Counter, int]:
+    """Write failures.csv: path, page, error_type, message.
+
+    Returns how many pages failed of what (None: did not), and how many further records pages have.
+    """
+    found, more = Counter(), 0
     with _placed(out, FAILURES) as path, open(path, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(FAILURE_COLUMNS)
         for row in rows:
+            if (row.get("record") or 1) > 1:
+                more += 1
+                continue
             found[row["error_type"]] += 1
             if row["status"] == "failed":
                 # One line each, whatever a message holds.
                 table.writerow([_text(" ".join(str(row[name]).split())) for name in FAILURE_COLUMNS])
-    return found
+    return found, more
 
 
 def _write_parquet(rows: Iterable[dict], path: Path) -> None:

@@ -2,7 +2,8 @@
 
     {"event": "run", "mark": …, "options": {…}, …}       digitizing options; other ones need another folder
     {"event": "plan", "path": …, "base": …, "stamp": …}  a file was begun, and what its results are called
-    {"event": "page", …}                                  a page was read or has failed: its line of the index
+    {"event": "page", …}                                  a page was read or has failed: its line of the index, and
+                                                          those of its further records as a list "more"
 
 A line is written at once when its event is over. In a folder it is one file, locked while a run goes on; at a URL,
 where nothing can be appended to, it is one object for some seconds of work.
@@ -26,12 +27,13 @@ FLUSH_S, FLUSH_LINES = 10.0, 500  # what a killed run at a URL forgets at most; 
 
 @dataclass
 class FileState:
-    """What is known of a file: name of its results, stamp, pages (None: not known), {page: (status, name)}."""
+    """What is known of a file: name of its results, stamp, pages (None: not known), {page: (status, names)}: of each
+    page the names of its records."""
 
     base: str
     stamp: str | None
     count: int | None = None
-    pages: dict[int, tuple[str, str]] = field(default_factory=dict)
+    pages: dict[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
 def open_journal(out, fresh: bool):
@@ -66,11 +68,15 @@ class _Journal:
             elif event["event"] == "page" and event["path"] in found:
                 state = found[event["path"]]
                 state.count = event["pages"] or state.count
-                state.pages[event["page"]] = (event["status"], event["name"])
+                names = tuple(row["name"] for row in (event, *event.get("more", ())))
+                state.pages[event["page"]] = (event["status"], names)
         return found
 
     def rows(self) -> Iterator[dict]:
-        """Yield the last line of each page of each file as it was last seen, in the order in which these were read."""
+        """Yield the last line of each page of each file as it was last seen, in the order in which these were read.
+
+        A line for each record of a page.
+        """
         last: dict[tuple[str, int], int] = {}
         begun: dict[str, tuple[str | None, int]] = {}
         for number, event in enumerate(self.events()):
@@ -84,7 +90,8 @@ class _Journal:
             if event["event"] != "page" or last[event["path"], event["page"]] != number:
                 continue
             if number > begun.get(event["path"], (None, -1))[1]:
-                yield {k: v for k, v in event.items() if k != "event"}
+                yield {k: v for k, v in event.items() if k not in ("event", "more")}
+                yield from event.get("more", ())
 
 
 class FileJournal(_Journal):

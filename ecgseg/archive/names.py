@@ -1,4 +1,4 @@
-"""Names of results: each file gets one of its own before it is opened, and its pages follow from it."""
+"""Names of results: each file gets one of its own before it is opened; its pages and their records follow from it."""
 
 import re
 import unicodedata
@@ -8,6 +8,7 @@ from itertools import chain, count
 # Formats that hold one page: what ends otherwise may turn out to have several, called NAME_p1, NAME_p2 …
 SINGLE = ("png", "jpg", "jpeg", "webp", "bmp", "heic", "heif")
 _OF_PAGE = re.compile(r"_p\d+$")
+_OF_RECORD = re.compile(r"-([2-9]|[1-9]\d+)$")
 
 
 def record_name(stem: str) -> str:
@@ -21,19 +22,26 @@ def page_name(base: str, page: int, pages: int) -> str:
     return base if pages == 1 else f"{base}_p{page:0{len(str(pages))}}"
 
 
+def record_of(name: str, number: int) -> str:
+    """Return the name of a page's record, counted from 1: the first has the page's name."""
+    return name if number == 1 else f"{name}-{number}"
+
+
 def holds_one(suffix: str) -> bool:
     """Return whether a file with this suffix (without dot) has one page."""
     return suffix.lower() in SINGLE
 
 
 class Names:
-    """Gives each file a name that no other has, whatever its case, nor any page of another; `reserved` are taken."""
+    """Gives each file a name that no other has, whatever its case, nor any page or record of another; `reserved` are
+    taken."""
 
     def __init__(self, reserved: Iterable[str] = ()):
         self._exact = {name.casefold() for name in reserved}
         self._paged: set[str] = set()  # names of files that may have pages
         self._numbers: dict[str, int] = {}  # where to go on counting: folders may hold thousands of page.png
-        self._stems = {_OF_PAGE.sub("", name) for name in self._exact if _OF_PAGE.search(name)}
+        # Names of which one that is given would be a page's or record's.
+        self._stems: dict[bool, set[str]] = {True: set(), False: set()}
 
     def give(self, stem: str, suffix: str, single: bool | None = None) -> str:
         """Return the name for a file; the same stem in another folder or format gets its suffix, then a number.
@@ -54,11 +62,18 @@ class Names:
         self._exact.add(key)
         if not single:
             self._paged.add(key)
-        if _OF_PAGE.search(key):
-            self._stems.add(_OF_PAGE.sub("", key))
+        for stem, paged in _stems(key):
+            self._stems[paged].add(stem)
 
     def _free(self, name: str, single: bool) -> bool:
         key = name.casefold()
-        if key in self._exact or (not single and key in self._stems):
+        if key in self._exact or key in self._stems[False] or (not single and key in self._stems[True]):
             return False
-        return not (_OF_PAGE.search(key) and _OF_PAGE.sub("", key) in self._paged)
+        return not any(stem in (self._paged if paged else self._exact) for stem, paged in _stems(key))
+
+
+def _stems(key: str) -> list[tuple[str, bool]]:
+    """Return the names of files of which this one may be a record's (False) or a page's (True)."""
+    page = _OF_RECORD.sub("", key)
+    found = [(page, False)] if page != key else []
+    return found + [(_OF_PAGE.sub("", name), True) for name in dict.fromkeys((key, page)) if _OF_PAGE.search(name)]

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from ecgseg.archive.index import COLUMNS
-from ecgseg.archive.names import holds_one, page_name
+from ecgseg.archive.names import holds_one, page_name, record_of
 from ecgseg.archive.sources import Source
 from ecgseg.archive.stages import ALL, DIGITIZE, NONE, READ, WRITE, Settings
 from ecgseg.archive.store import open_store
@@ -49,6 +49,7 @@ class Pipeline:
     def run(self, tasks: Iterable[Task]) -> Iterator[dict]:
         """Yield a line of the index for each page as it is done; tasks are taken when there is room for them.
 
+        Lines of further records of a page are a list under "more" of the first one's: a page is done or it is not.
         Raises ArchiveError where no process can start.
         """
         tasks = iter(tasks)
@@ -124,7 +125,7 @@ class Pipeline:
             job["peak_rss_mb"] = head["peak_rss_mb"]
             self.waiting[WRITE].append((job, data))
         else:
-            self._done(job, head["row"])
+            self._done(job, head["rows"])
 
     def _counted(self, job: dict, count: int | None) -> None:
         """Queue the other pages of a file when its first has been looked at."""
@@ -145,9 +146,9 @@ class Pipeline:
             return
         name = job["name"] = page_name(job["base"], job["page"], job["count"])
         try:
-            about = self._complete(name, job)
-            if about:
-                self._done(job, summary(about))
+            abouts = self._complete(name, job)
+            if abouts:
+                self._done(job, [summary(about) for about in abouts])
                 return
             self.store.check(name, job["path"], job["page"])
         except EcgsegError as error:
@@ -155,15 +156,18 @@ class Pipeline:
             return
         self.waiting[DIGITIZE].append((job, data))
 
-    def _complete(self, name: str, job: dict) -> dict | None:
-        """Return the JSON of a page that need not be digitized again, else None."""
+    def _complete(self, name: str, job: dict) -> list[dict] | None:
+        """Return the JSON of each record of a page that need not be digitized again, else None."""
         if self.settings.takes == NONE:
             return None
-        about = self.store.complete(name, job["path"], job["page"], job["key"])
-        return about if about and (self.settings.takes == ALL or about.get("archive") == self.settings.run) else None
+        abouts = self.store.records(name, job["path"], job["page"], job["key"])
+        own = abouts and all(about.get("archive") == self.settings.run for about in abouts)
+        return abouts if own or self.settings.takes == ALL else None
 
-    def _done(self, job: dict, row: dict) -> None:
-        self._rows.append(_row(job) | {"status": "ok"} | row)
+    def _done(self, job: dict, records: list[dict]) -> None:
+        page = _row(job) | {"status": "ok"}
+        first, *more = (page | {"name": record_of(page["name"], number)} | row for number, row in enumerate(records, 1))
+        self._rows.append(first | ({"more": more} if more else {}))
 
     def _fail(self, job: dict, kind: str, message: str) -> None:
         self._rows.append(_row(job) | {"status": "failed", "error_type": kind, "message": message})

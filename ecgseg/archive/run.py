@@ -120,10 +120,10 @@ def plan(
 def close(journal, out, seconds: float | None = None, now: int = 0) -> int:
     """Write index and failures from the journal and say what is there; returns 1 if a page failed, else 0."""
     name = write_index(journal.rows(), out)
-    kinds = write_failures(journal.rows(), out)
+    kinds, more = write_failures(journal.rows(), out)
     total, failed = kinds.total(), kinds.total() - kinds[None]
     speed = "" if seconds is None else f"; {now} in this run, {seconds:.0f} s, {now / max(seconds, 1e-9):.2f} a second"
-    print(f"{total - failed} of {total} pages read{speed}")
+    print(f"{total - failed} of {total} pages read{f', {more} further records on them' if more else ''}{speed}")
     if failed:
         told = ", ".join(f"{kind} {n}" for kind, n in kinds.most_common() if kind is not None)
         print(f"{failed} failed ({told}): see {out}/{FAILURES}", file=sys.stderr)
@@ -133,10 +133,10 @@ def close(journal, out, seconds: float | None = None, now: int = 0) -> int:
 
 
 def _done(state: FileState, page: int, there: set[str], settings: Settings, retry_failed: bool) -> bool:
-    status, name = state.pages[page]
+    status, names = state.pages[page]
     if status == "failed":
         return not retry_failed
-    return all(path.name in there for path in results(Path(name), settings.output))
+    return all(path.name in there for name in names for path in results(Path(name), settings.output))
 
 
 def _begun(tasks: Iterable[Task], known: dict[str, FileState], journal) -> Iterator[Task]:

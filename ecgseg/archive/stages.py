@@ -140,37 +140,33 @@ def digitizer(settings: Settings) -> Callable:
     def work(job: dict, data: bytes) -> tuple[dict, bytes]:
         # Writable, as a freshly decoded picture is.
         pixels = np.frombuffer(bytearray(data), np.uint8).reshape(job["shape"])
-        reading = reads.read(Picture(pixels, job["dpi"], job["path"], job["page"]))
-        return {"peak_rss_mb": peak_rss_mb()}, pickle.dumps(reading, protocol=5)
+        readings = reads.read_all(Picture(pixels, job["dpi"], job["path"], job["page"]))
+        return {"peak_rss_mb": peak_rss_mb()}, pickle.dumps(readings, protocol=5)
 
     return work
 
 
 def writer(settings: Settings) -> Callable:
-    """Return the function that measures a reading and writes its files."""
+    """Return the function that measures the readings of a page and writes their files."""
     # Before the first page, so that what it takes is what a page takes.
     import ecgseg.measure
     import ecgseg.plot  # noqa: F401
     from ecgseg.archive.store import open_store
     from ecgseg.digitize.files.read import name_of
-    from ecgseg.digitize.pagefiles import make_files, summary
+    from ecgseg.digitize.pagefiles import makers, summary
 
     store = open_store(settings.out, settings.output, settings.overwrite, settings.protected)
 
     def work(job: dict, data: bytes) -> tuple[dict, bytes]:
-        reading = pickle.loads(data)
-        reading.recording.name = job["name"]
-        reading.recording.provenance |= {"source": name_of(job["path"]), "page": job["page"]}
-        start, start_cpu = time.perf_counter(), time.process_time()
+        source = {"source": name_of(job["path"]), "page": job["page"]}
+        spent = job["spent_s"], job["spent_cpu_s"]
 
         def more() -> dict:
-            seconds = job["spent_s"] + time.perf_counter() - start
-            cpu_s = job["spent_cpu_s"] + time.process_time() - start_cpu
-            cost = {"seconds": round(seconds, 3), "cpu_s": round(cpu_s, 3), "peak_rss_mb": job["peak_rss_mb"]}
-            return {**cost, "made_from": job["key"], "archive": settings.run}
+            return {"peak_rss_mb": job["peak_rss_mb"], "made_from": job["key"], "archive": settings.run}
 
-        about = store.put(job["name"], lambda stem: make_files(reading, stem, settings.output, more))
-        return {"row": summary(about)}, b""
+        makes = makers(pickle.loads(data), job["name"], source, settings.output, spent, more)
+        abouts = store.put_records(job["name"], job["path"], job["page"], makes)
+        return {"rows": [summary(about) for about in abouts]}, b""
 
     return work
 

@@ -9,10 +9,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ecgseg.archive.names import record_of
 from ecgseg.archive.sources import is_url
 from ecgseg.digitize.files.read import name_of
 from ecgseg.digitize.pagefiles import results
@@ -65,8 +66,32 @@ class _Store:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def put_records(self, name: str, source: str | None, page: int, makes: Sequence[Callable]) -> list[dict]:
+        """Put the files of all records of a page, each by its `make(stem)`; returns what these returned.
+
+        The first record comes last: it says that the others are there. What an earlier run made of further records of
+        this page is taken away.
+        """
+        names = [record_of(name, number) for number in range(1, len(makes) + 1)]
+        for each in names[1:]:
+            self.recover(each)
+            self.check(each, source, page)
+        told = [self.put(each, make) for each, make in reversed(list(zip(names, makes, strict=True)))]
+        number = len(makes) + 1
+        while self.has(f"{record_of(name, number)}.json") and self.ours(record_of(name, number), source, page):
+            self.remove(record_of(name, number))
+            number += 1
+        return told[::-1]
+
+    def records(self, name: str, source: str, page: int, key: str | None) -> list[dict] | None:
+        """Return the JSON of all records of a page if each is `complete`, else None."""
+        first = self.complete(name, source, page, key)
+        count = first["provenance"].get("records", 1) if first else 0
+        rest = [self.complete(record_of(name, number), source, page, key) for number in range(2, count + 1)]
+        return [first, *rest] if first and all(rest) else None
+
     def complete(self, name: str, source: str, page: int, key: str | None) -> dict | None:
-        """Return a page's JSON if all its files are there, made from this page with the key `made_from`, else None."""
+        """Return a record's JSON if its files are there, made from this page with the key `made_from`, else None."""
         if key is None or not all(self.has(file) for file in self.files(name)):
             return None
         about = self.about(name)
@@ -92,6 +117,11 @@ class FolderStore(_Store):
 
     def read(self, file: str) -> bytes:
         return (self.folder / file).read_bytes()
+
+    def remove(self, name: str) -> None:
+        """Take away all files of a record, the JSON last."""
+        for file in self.files(name):
+            (self.folder / file).unlink(missing_ok=True)
 
     def names(self) -> set[str]:
         """Return the names of all files that are there."""
@@ -158,6 +188,12 @@ class RemoteStore(_Store):
 
     def read(self, file: str) -> bytes:
         return self.fs.cat_file(f"{self.path}/{file}")
+
+    def remove(self, name: str) -> None:
+        """Take away all files of a record, the JSON last."""
+        for file in filter(self.has, self.files(name)):
+            self.fs.rm_file(f"{self.path}/{file}")
+            self._there.discard(file)
 
     def names(self) -> set[str]:
         """Return the names of all files that were there when the run started, or were written since."""

@@ -15,7 +15,7 @@ from ecgseg.archive.sources import in_folder
 from ecgseg.archive.store import FolderStore, open_store
 from ecgseg.digitize.files.read import name_of
 from ecgseg.digitize.files.sources import Loader, pictures
-from ecgseg.digitize.pagefiles import OUTPUT, make_files, peak_rss_mb, summary
+from ecgseg.digitize.pagefiles import OUTPUT, makers, peak_rss_mb, summary
 from ecgseg.errors import EcgsegError
 from ecgseg.output.formats import check_formats
 
@@ -24,12 +24,13 @@ __all__ = ["OUTPUT", "Job", "digitize_one", "plan", "record_name", "report", "ru
 
 @dataclass
 class Job:
-    """One page and the name of its outputs; `error` says why it failed, `row` is its line of the table."""
+    """One page and the name of its outputs; `error` says why it failed, `rows` are its lines of the table, one for each
+    record."""
 
     load: Loader
     name: str
     error: str | None = None
-    row: dict = field(default_factory=dict)
+    rows: list[dict] = field(default_factory=list)
 
     @property
     def shown(self) -> str:
@@ -61,7 +62,7 @@ def run(
         for job in bar:
             bar.set_postfix_str(job.name, refresh=True)
             try:
-                job.row = digitize_one(job, store, digitizer)
+                job.rows = digitize_one(job, store, digitizer)
             except EcgsegError as error:
                 job.error = str(error)
             except Exception as error:  # one page that breaks the program must not stop a batch of a thousand
@@ -80,23 +81,21 @@ def plan(inputs: Iterable, options: dict | None = None) -> list[Job]:
     return jobs
 
 
-def digitize_one(job: Job, store: FolderStore, digitizer) -> dict:
-    """Digitize one page and write its files; returns what the closing table shows."""
+def digitize_one(job: Job, store: FolderStore, digitizer) -> list[dict]:
+    """Digitize one page and write its records' files; returns what the closing table shows, a line for each record."""
     path = None if job.load.path is None else str(job.load.path)
     store.recover(job.name)
     store.check(job.name, path, job.load.page)
     start, start_cpu = time.perf_counter(), time.process_time()
-    reading = digitizer.read(job.load())
-    recording = reading.recording
-    recording.name = job.name
-    recording.provenance |= {"source": job.shown, "page": job.load.page}
-
-    def cost() -> dict:
-        seconds, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
-        return {"seconds": round(seconds, 3), "cpu_s": round(cpu_s, 3), "peak_rss_mb": peak_rss_mb()}
-
-    about = store.put(job.name, lambda stem: make_files(reading, stem, store.output, cost))
-    return {**summary(about), "warnings": recording.warnings}
+    readings = digitizer.read_all(job.load())
+    spent = time.perf_counter() - start, time.process_time() - start_cpu
+    source = {"source": job.shown, "page": job.load.page}
+    makes = makers(readings, job.name, source, store.output, spent, lambda: {"peak_rss_mb": peak_rss_mb()})
+    abouts = store.put_records(job.name, path, job.load.page, makes)
+    return [
+        {**summary(about), "name": reading.recording.name, "warnings": reading.recording.warnings}
+        for about, reading in zip(abouts, readings, strict=True)
+    ]
 
 
 def report(jobs: list[Job], out: Path) -> None:
@@ -104,16 +103,15 @@ def report(jobs: list[Job], out: Path) -> None:
     done = [job for job in jobs if job.error is None]
     if done:
         rows = [("page", "layout", "px/mm", "leads", "quality", "seconds")]
-        for job in done:
-            row = job.row
+        for row in (row for job in done for row in job.rows):
             scale, seconds = f"{row['px_per_mm']:.2f}", f"{row['seconds']:.1f}"
-            rows.append((job.name, str(row["layout"]), scale, str(row["leads"]), f"{row['quality']:.2f}", seconds))
+            rows.append((row["name"], str(row["layout"]), scale, str(row["leads"]), f"{row['quality']:.2f}", seconds))
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         for row in rows:
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    for job in done:
-        for warning in job.row["warnings"]:
-            print(f"warning: {job.name}: {warning}")
+    for row in (row for job in done for row in job.rows):
+        for warning in row["warnings"]:
+            print(f"warning: {row['name']}: {warning}")
     if done:
         print(f"{len(done)} of {len(jobs)} written to {out}/; look at the overlay{'s' if len(done) > 1 else ''}")
     for job in jobs:

@@ -19,6 +19,7 @@ Give files, folders, patterns in quotes, @LIST (a text file of paths) or - (stan
   NAME.json          scale and how it was found, speed, gain, layout, quality, versions, warnings
   NAME.overlay.png   the extracted trace drawn on the page: look at it
   NAME.measurements.json, NAME.report.md, NAME.report.json   measurements and a report (report=none: neither)
+A picture with several records gives NAME.csv, NAME-2.csv, NAME-3.csv and so on, from the top left.
 More formats with output.formats=[csv,wfdb,npz,parquet,edf,dicom], a page to print with output.report=true,
 a report in a checked language model's words with report=llm report.model=…
 

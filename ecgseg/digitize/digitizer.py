@@ -1,10 +1,7 @@
 """Image -> Recording: the whole way from a picture of a page to a calibrated recording, one call."""
 
-import platform
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 
@@ -21,7 +18,9 @@ from ecgseg.digitize.locate.find import PageMaps, look
 from ecgseg.digitize.locate.findings import Findings
 from ecgseg.digitize.locate.locate import Located, locate
 from ecgseg.digitize.options import Options, load_options
-from ecgseg.errors import GridError, LayoutError
+from ecgseg.digitize.provenance import HOW, Clock, provenance
+from ecgseg.digitize.sheets import LooksOnce, Sheets, of_one_sheet, placed, reading_order, separate_sheets
+from ecgseg.errors import EcgsegError, GridError, LayoutError
 from ecgseg.nets.plain import STRIDE
 from ecgseg.nets.runtime import open_net, usable_device
 from ecgseg.recording import Recording
@@ -32,15 +31,6 @@ PLAINLY = 0.2  # better agreement that makes a turned page believed
 MAYBE = 0.15  # probability from which a page's text may lie so
 MIRRORED = 0.9
 LIES = {1: "on its side (its top to the right)", 2: "upside down", 3: "on its side (its top to the left)"}
-HOW = {
-    "measured": "measured from the grid",
-    "followed": "measured from the grid, followed over bent paper",
-    "given": "given as digitize.px_per_mm",
-    "pulse and text": "no grid: calibration pulses and the printed gain",
-    "pulse": "no grid: calibration pulses",
-    "text": "no grid: the length of the rows and the printed speed",
-    "dpi": "no grid: the dpi that the file tells",
-}
 
 
 @dataclass(frozen=True)
@@ -59,7 +49,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Page:
-    """A flat page read one way up; `agreement` 0..1 is how its leads obey the laws between them."""
+    """A record of a flat page read one way up; `agreement` 0..1 is how its leads obey the laws between them, `rest`
+    what was found on the page of other records."""
 
     flat: FlatPage
     findings: Findings
@@ -68,6 +59,7 @@ class _Page:
     traces: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
     recording: Recording
     agreement: float
+    rest: tuple[PageMaps, Findings] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,9 +103,22 @@ class Digitizer:
     def read(self, image) -> Reading:
         """Digitize a file, a Picture or an array like a call; return also the flat page, its strips and their traces.
 
-        A Picture's dpi is used where nothing on the page tells its scale.
+        A Picture's dpi is used where nothing on the page tells its scale. Of several records the first is returned,
+        with a warning.
         """
-        clock = _Clock({})
+        first, *others = self.read_all(image)
+        if others:
+            left_out = "the other is" if len(others) == 1 else f"the other {len(others)} are"
+            first.recording.warnings[0] += f"; {left_out} left out here, Digitizer.read_all returns all"
+        return first
+
+    def read_all(self, image) -> list[Reading]:
+        """Digitize all records in a picture, given as for `read`, from the top left to the bottom right.
+
+        There may be several on one page, and several sheets of paper. Where there are, each recording says so in its
+        first warning and in `provenance["record"]` and `["records"]`.
+        """
+        clock = Clock({})
         name, dpi = "image", None
         if isinstance(image, np.ndarray):
             pixels = _as_rgb(image)
@@ -123,11 +128,57 @@ class Digitizer:
                 name, picture = Path(image).stem, read_picture(image, max_pixels=self.options.max_pixels)
             pixels, dpi = picture.pixels, picture.dpi
         clock.lap("read")
-        flat, said = self._flat(pixels, dpi)
+        grid_net = None if self.nets.grid is None else LooksOnce(self.nets.grid)
+        sheets = None
+        if grid_net is not None and self.options.px_per_mm is None:
+            sheets = separate_sheets(pixels, grid_net)
+        readings, doubts = self._read_sheets(sheets, pixels.shape) if sheets else ([], ())
+        if not readings:
+            readings = self._read_page(*self._flat(pixels, dpi, grid_net), pixels.shape, clock)
+        for number, reading in enumerate(readings, 1):
+            recording = reading.recording
+            recording.name = name
+            recording.warnings = [*doubts, *recording.warnings]
+            if len(readings) > 1:
+                recording.warnings.insert(0, f"the picture shows {len(readings)} records: this is number {number}")
+                recording.provenance |= {"record": number, "records": len(readings)}
+        return readings
+
+    def _read_sheets(self, sheets: Sheets, shape) -> tuple[list[Reading], tuple[str, ...]]:
+        """Return the readings of separate sheets, none where they are parts of one or one is not read; and doubts."""
+        try:
+            flats = []
+            for sheet in sheets.sheets:
+                clock = Clock({})
+                flats.append((placed(flat_page(sheet.pixels, None, self.nets.grid), sheet.corner), clock))
+                clock.lap("flatten")
+            if any(of_one_sheet(flats[a][0], flats[b][0], at) for (a, b), at in sheets.between.items()):
+                return [], ()
+            readings = []
+            for flat, clock in flats:
+                clock.resume()
+                readings += self._read_page(flat, (), shape, clock)
+        except EcgsegError as error:
+            seen = f"{len(sheets.sheets)} sheets of paper seem to lie in the picture"
+            return [], (f"{seen}, but not each could be read by itself ({error}): it was read as one page",)
+        return readings, ()
+
+    def _read_page(self, flat: FlatPage, said: tuple[str, ...], shape, clock: Clock) -> list[Reading]:
+        """Return the readings of the records on a flat page; `said`: warnings so far, `shape`: the picture's."""
         clock.lap("flatten")
-        page = self._upright(flat, clock)
+        pages = [self._upright(flat, clock)]
+        while pages[-1].rest is not None:
+            try:
+                pages.append(self._read_flat(pages[0].flat, pages[-1].rest, clock))
+            except LayoutError as error:
+                said = (*said, f"there seems to be another record on the page, but it could not be read: {error}")
+                break
+        boxes = [_box(page.located) for page in pages]
+        return [self._reading(pages[k], flat, said, shape, clock) for k in reading_order(boxes)]
+
+    def _reading(self, page: _Page, flat: FlatPage, said: tuple[str, ...], shape, clock: Clock) -> Reading:
+        """Complete a record's recording by its quality, warnings and provenance."""
         turns, recording = page.flat.turns, page.recording
-        recording.name = name
         recording.quality = lead_quality(recording)
         recording.warnings = [
             *said,
@@ -139,19 +190,19 @@ class Digitizer:
             *verify(recording),
         ]
         clock.lap("assemble")
-        recording.provenance.update(self._provenance(pixels.shape, page, clock.laps))
+        recording.provenance.update(provenance(self.nets, self.options, self.device, shape, page, clock.laps))
         return Reading(recording, page.flat, page.located, page.traces, page.calibration)
 
-    def _flat(self, pixels: np.ndarray, dpi) -> tuple[FlatPage, tuple[str, ...]]:
+    def _flat(self, pixels: np.ndarray, dpi, grid_net) -> tuple[FlatPage, tuple[str, ...]]:
         """Return the flat page by the scale given, by its grid, or by what else tells the scale; and warnings."""
         given = self.options.px_per_mm
         try:
-            return flat_page(pixels, given, self.nets.grid), ()
+            return flat_page(pixels, given, grid_net), ()
         except GridError as error:
             if given is not None:
                 raise
             refused = error
-        if self._sees_grid(pixels):
+        if _sees_grid(pixels, grid_net):
             # Where there is a grid the page may be tilted or bent: pulses tell nothing of that, but following the
             # lines from where they are plainest does, slowly.
             try:
@@ -166,17 +217,10 @@ class Digitizer:
         warning = f"no usable grid: the scale is from {HOW[scale.how].removeprefix('no grid: ')}"
         return flatten(pixels, grid, FLAT_PX_PER_MM), (warning, *scale.warnings)
 
-    def _sees_grid(self, pixels: np.ndarray) -> bool:
-        try:
-            see_field(pixels, self.nets.grid)
-        except GridError:
-            return False
-        return True
-
     def _look(self, image: np.ndarray) -> tuple[PageMaps, Findings]:
         return look(self.nets.page, self.nets.name, image)
 
-    def _upright(self, flat: FlatPage, clock: "_Clock") -> _Page:
+    def _upright(self, flat: FlatPage, clock: Clock) -> _Page:
         """Read the page as its text lies and, where its leads do not obey what they must, also turned.
 
         Upside down, or on its side, a page's rows may still be found, but leads in the wrong places break Einthoven's
@@ -204,22 +248,25 @@ class Digitizer:
         # A page is read as its text lies unless another way is plainly better.
         return best if _belief(best) > _belief(read[0]) + PLAINLY else read[0]
 
-    def _tried(self, read: list, refused, flat: FlatPage, seen, clock: "_Clock") -> tuple[list, LayoutError | None]:
+    def _tried(self, read: list, refused, flat: FlatPage, seen, clock: Clock) -> tuple[list, LayoutError | None]:
         """Return `read` with one more reading, or the first reason why there is none."""
         try:
             return [*read, self._read_flat(flat, seen, clock)], refused
         except LayoutError as error:
             return read, refused or error
 
-    def _read_flat(self, flat: FlatPage, seen: tuple[PageMaps, Findings] | None, clock: "_Clock") -> _Page:
+    def _read_flat(self, flat: FlatPage, seen: tuple[PageMaps, Findings] | None, clock: Clock) -> _Page:
         """Read a flat page as it lies; `seen` is what was found on it, None where it was not yet looked at."""
         opt = self.options
         maps, findings = seen or self._look(flat.image)
         clock.lap("find")
-        calibration = calibrate(findings, flat.image, FLAT_PX_PER_MM, opt.speed, opt.gain)
-        clock.lap("calibrate")
-        located = locate(findings, FLAT_PX_PER_MM, calibration.speed, opt.layout, trace=maps.trace)
-        clock.lap("locate")
+        calibration, located = self._locate(flat, maps, findings, clock)
+        rest = None
+        if located.parts:
+            # By itself: another record's names and pulses say nothing of this one.
+            findings, others = located.parts
+            calibration, located = self._locate(flat, maps, findings, clock)
+            rest = maps, others
         located, traces = self._trace(flat, located, calibration.speed)
         clock.lap("trace")
         recording = assemble(
@@ -235,7 +282,15 @@ class Digitizer:
         # Of unnamed strips nothing can be checked; verify says in words what is off.
         agreement = verify_layout(recording, located.layout)[0] if located.layout else 0.5
         clock.lap("assemble")
-        return _Page(flat, findings, calibration, located, traces, recording, agreement)
+        return _Page(flat, findings, calibration, located, traces, recording, agreement, rest)
+
+    def _locate(self, flat: FlatPage, maps: PageMaps, findings: Findings, clock: Clock):
+        opt = self.options
+        calibration = calibrate(findings, flat.image, FLAT_PX_PER_MM, opt.speed, opt.gain)
+        clock.lap("calibrate")
+        located = locate(findings, FLAT_PX_PER_MM, calibration.speed, opt.layout, trace=maps.trace)
+        clock.lap("locate")
+        return calibration, located
 
     def _trace(self, flat: FlatPage, located: Located, speed: float):
         if self.options.method == "classic":
@@ -250,71 +305,26 @@ class Digitizer:
         )
         return replace(located, strips=strips), traces
 
-    def _provenance(self, shape, page: _Page, seconds: dict) -> dict:
-        opt, grid, located, calibration = self.options, page.flat.grid, page.located, page.calibration
-        return {
-            "software": "ecgseg",
-            "versions": versions(),
-            "weights": self.nets.about,
-            "device": self.device,
-            "runtime": getattr(self.nets.strip, "runtime", "torch"),
-            "method": opt.method,
-            "image": {"width": int(shape[1]), "height": int(shape[0])},
-            "scale": {
-                "how": HOW[grid.source],
-                "px_per_mm_x": float(grid.px_per_mm_x),
-                "px_per_mm_y": float(grid.px_per_mm_y),
-                "angle_deg": float(grid.angle_deg),
-                "turned_deg": 90 * page.flat.turns,
-                "confidence": float(grid.confidence),
-                "residual_mm": float(grid.residual_mm) if np.isfinite(grid.residual_mm) else None,
-            },
-            "speed_mm_s": float(calibration.speed),
-            "gain_mm_mv": float(calibration.gain),
-            "gains_mm_mv": {group: float(gain) for group, gain in calibration.gains.items()},
-            "calibration": {
-                "how": calibration.how,
-                "speed_confidence": float(calibration.speed_confidence),
-                "gain_confidence": float(calibration.gain_confidence),
-            },
-            "layout": {
-                "name": located.layout.name if located.layout else "unnamed",
-                "confidence": float(located.confidence),
-                "agreement": page.agreement,
-                "names_agreeing": located.names_agreeing,
-                "names_contradicting": located.names_contradicting,
-                "how": "recognised" if opt.layout is None else "digitize.layout",
-            },
-            "step_seconds": {step: round(s, 3) for step, s in seconds.items()},
-        }
+
+def _sees_grid(pixels: np.ndarray, grid_net) -> bool:
+    try:
+        see_field(pixels, grid_net)
+    except GridError:
+        return False
+    return True
+
+
+def _box(located: Located) -> tuple[float, float, float, float]:
+    """Return from where to where (flat px) a record's strips lie."""
+    strips = located.strips
+    heights = [s.baseline for s in strips]
+    return min(s.x0 for s in strips), min(heights), max(s.x1 for s in strips), max(heights)
 
 
 def _belief(page: _Page) -> float:
     """Return how much a reading is to be believed against the same page turned: its leads' agreement and its names'."""
     agree, contradict = page.located.names_agreeing, page.located.names_contradicting
     return page.agreement + (agree - contradict) / max(agree + contradict, 4)
-
-
-class _Clock:
-    """Adds the seconds since the last lap to what is under each step's name."""
-
-    def __init__(self, laps: dict[str, float]):
-        self.laps, self.last = laps, perf_counter()
-
-    def lap(self, step: str) -> None:
-        now = perf_counter()
-        self.laps[step], self.last = self.laps.get(step, 0.0) + now - self.last, now
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what made a recording; `not installed` for a package run from its folder."""
-    found = {"python": platform.python_version()}
-    for package in ("ecgseg", "torch", "onnxruntime", "numpy", "opencv-python-headless"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
 
 
 def _as_rgb(image: np.ndarray) -> np.ndarray:

@@ -1,11 +1,13 @@
-"""The files of one page: which there are, how they are made in a folder of their own, and what its JSON tells."""
+"""The files of a page's record: which there are, how they are made in a folder of their own, what its JSON tells."""
 
 import json
 import math
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ecgseg.archive.names import record_of
 from ecgseg.errors import EcgsegError
 from ecgseg.output.about import plain
 from ecgseg.output.files import place
@@ -17,7 +19,7 @@ MEASURED = ("heart_rate", "p_duration", "pr", "qrs", "qt", "qtc_fridericia", "qr
 
 
 def results(stem: Path, output: dict) -> list[Path]:
-    """Return all files that a page gives; the .json comes last: it says that the others are complete."""
+    """Return all files that a record gives; the .json comes last: it says that the others are complete."""
     paths = output_paths(stem, output["formats"])
     paths += [Path(f"{stem}{suffix}") for suffix, on in ((OVERLAY, "overlay"), (REPORT, "report")) if output[on]]
     if output.get("words"):
@@ -71,8 +73,36 @@ def measured(recording) -> dict:
     return plain({key: {n: getattr(values[key], n) for n in ("value", "unit", "reason")} for key in MEASURED})
 
 
+def makers(
+    readings: Sequence, name: str, source: dict, output: dict, spent: tuple[float, float], more: Callable[[], dict]
+) -> list[Callable[[Path], dict]]:
+    """Return per record of a page the function that makes its files as stem + suffix and returns its JSON's content.
+
+    `source` goes into its provenance, `more()` into its JSON; `spent`: seconds and CPU s before, told of the first.
+    """
+
+    def maker(number: int, reading) -> Callable[[Path], dict]:
+        reading.recording.name = record_of(name, number)
+        reading.recording.provenance |= source
+
+        def make(stem: Path) -> dict:
+            before = spent if number == 1 else (0.0, 0.0)
+            start, start_cpu = time.perf_counter(), time.process_time()
+
+            def told() -> dict:
+                seconds = before[0] + time.perf_counter() - start
+                cpu_s = before[1] + time.process_time() - start_cpu
+                return {"seconds": round(seconds, 3), "cpu_s": round(cpu_s, 3), **more()}
+
+            return make_files(reading, stem, output, told)
+
+        return make
+
+    return [maker(number, reading) for number, reading in enumerate(readings, 1)]
+
+
 def make_files(reading, stem: Path, output: dict, more: Callable[[], dict]) -> dict:
-    """Make all files of a page as stem + suffix, the JSON last; returns its content.
+    """Make all files of a record as stem + suffix, the JSON last; returns its content.
 
     `more()` goes into it too, asked for when all else is made: it tells what that cost.
     """
@@ -91,12 +121,14 @@ def make_files(reading, stem: Path, output: dict, more: Callable[[], dict]) -> d
 
 
 def summary(about: dict) -> dict:
-    """Return what an index tells of a page, from its JSON; values that are not there are None."""
+    """Return what an index tells of a record, from its JSON; values that are not there are None."""
     source, measured = about["provenance"], about.get("measured", {})
     scale, layout = source.get("scale", {}), source.get("layout", {})
     quality = [q for q in about["quality"].values() if q is not None and math.isfinite(q)]
     value = {key: measured.get(key, {}).get("value") for key in MEASURED}
     return {
+        "record": source.get("record", 1),
+        "records": source.get("records", 1),
         "layout": layout.get("name"),
         "layout_confidence": layout.get("confidence"),
         "leads": sum(q > 0 for q in quality),

@@ -1,6 +1,7 @@
 """Locate the strips of a flat page: its rows, the layout that rows and lead names fit, and each lead's place in it."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from ecgseg.digitize.locate.fit import (
     strip_windows,
 )
 from ecgseg.digitize.locate.leadnames import page_names
-from ecgseg.digitize.locate.records import left_of, side_by_side
+from ecgseg.digitize.locate.records import left_of, parts_of, side_by_side
 from ecgseg.digitize.locate.remarks import remarks, too_few_rows, unnamed_remark
 from ecgseg.digitize.locate.rows import Row, find_rows
 from ecgseg.digitize.locate.starts import own_starts, refined_start, told_start
@@ -69,7 +70,8 @@ class Located:
     `layout` is None and `named` False where the leads are not known: the strips are then called R1, R2S1, …; so is a
     single rhythm strip (R4) where only its lead is not known. `seconds` is the length of the rows either way.
     `confidence` is the probability that layout and all names are right. To compare ways to read one page: `score` in
-    nats, and how many printed names agree with the layout and how many contradict it.
+    nats, and how many printed names agree with the layout and how many contradict it. `parts`, where the page has
+    several records: what was found of the one that these strips are of, and of the others.
     """
 
     layout: Layout | None
@@ -83,6 +85,7 @@ class Located:
     score: float = 0.0
     names_agreeing: int = 0
     names_contradicting: int = 0
+    parts: tuple[Findings, Findings] | None = None
 
 
 def locate(
@@ -92,12 +95,14 @@ def locate(
     layout: str | Layout | None = None,
     trace: np.ndarray | None = None,
     speeds: tuple[float, ...] | None = None,
+    several: bool = True,
 ) -> Located:
     """Find the strips of a page in what was found on it.
 
     findings are in px of the flat page, `px_per_mm` its scale, `speed` the paper speed in mm/s; with `speeds` the best
     of these is taken instead. `layout` names the layout where it is known. `trace` (h, w) is the probability of trace
     ink at half the flat page's scale: it makes the start exact, names rhythm strips and tests the leads' laws.
+    Unless `several`, no record in another layout is looked for beside the first one.
     Raises LayoutError if there are no rows of trace, or not those of the given layout.
     """
     rows = find_rows(findings, px_per_mm)
@@ -128,7 +133,10 @@ def locate(
     if fit.layout.name == "unnamed":
         said.append(unnamed_remark(fit, _rivals(fits)))
     ends = [(p.x / px_per_mm, True) for p in findings.starts] + [(p.x / px_per_mm, False) for p in findings.ends]
-    return _located(fit, share * sure, fits, said, echoes, px_per_mm, forced is not None, ends)
+    located = _located(fit, share * sure, fits, said, echoes, px_per_mm, forced is not None, ends)
+    alone = partial(locate, px_per_mm=px_per_mm, speed=speed, trace=trace, speeds=speeds, several=False)
+    parts = parts_of(findings, fit, beside, (rows, names), px_per_mm, alone if several and not forced else None)
+    return replace(located, parts=parts)
 
 
 def _listened(fits: list[Fit], echoes: Echoes | None) -> list[Fit]:
