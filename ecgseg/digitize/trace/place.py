@@ -11,7 +11,7 @@ import numpy as np
 
 from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.trace.confidence import Evidence
-from ecgseg.subcolumns import SUBCOLUMNS
+from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
 _PX = 8.0  # px/mm of the flat page
 HALF_STROKE_MM = 0.2  # a line's ink goes about half its width beyond its last point
@@ -22,7 +22,7 @@ JUMP_MM = 0.5  # between two leads, over JUMP_WIDTH_MM; less may be noise
 JUMP_WIDTH_MM = 0.125
 SHARP = 0.3  # of a jump's size: what the trace may change as far again on either side, where a QRS flank goes on
 MEETS_MM = 0.3  # a jump this near to where the ends say that leads meet
-MIN_JUMPS, MOST = 3, 0.7  # jumps that agree, and their share of all
+MIN_JUMPS = 3
 INK = 0.5
 
 
@@ -30,7 +30,7 @@ def place_strips(strips: Sequence[LocatedStrip], evidence: Evidence) -> tuple[li
     """Return the strips shifted together to where their trace says they lie, and the shift in mm.
 
     strips: as located, to within SEARCH_MM; evidence: of their rows, from the top. Nothing moves where fewer than two
-    rows, or than half of the rows, end at the same place, unless MIN_JUMPS leads meet at one.
+    rows, or than half of the rows, end at the same place.
     """
     shift = _shift(strips, evidence)
     moved = [replace(s, x0=s.x0 + shift * _PX, x1=s.x1 + shift * _PX) for s in strips]
@@ -54,34 +54,25 @@ def _shift(strips: Sequence[LocatedStrip], evidence: Evidence) -> float:
     groups = [sorted((s for s in strips if s.row == row), key=lambda s: s.x0) for row in rows]
     ends = [_ends(evidence, i, group[-1].x1) - HALF_STROKE_MM for i, group in enumerate(groups)]
     agreed = _agreed(ends, max(2, len(rows) / 2))
-    about = 0.0 if agreed is None else agreed
-    jumps = [_jump(evidence, i, s.x0 + about * _PX) for i, group in enumerate(groups) for s in group[1:]]
-    meet = _together(np.array([about + j for j in jumps if j is not None]))
-    # The ends of a page agree among themselves, but how far ink goes beyond them differs from pen to pen. Where leads
-    # meet is exact on some machines' pages; on others each begins a little before or after the last one's end.
-    end = [] if agreed is None else [e for row in ends for e in row if abs(e - agreed) <= SAME_MM]
-    return float(np.median([*end, *meet])) if len(end) or len(meet) else 0.0
-
-
-def _together(jumps: np.ndarray) -> np.ndarray:
-    """Return those of the places (mm) where leads meet that agree; none where they are few, or most do not."""
-    near = np.abs(jumps - np.median(jumps)) <= SAME_MM if len(jumps) else np.zeros(0, bool)
-    return jumps[near] if near.sum() >= max(MIN_JUMPS, MOST * len(jumps)) else np.zeros(0)
+    if agreed is None:
+        return 0.0
+    jumps = [_jump(evidence, i, s.x0 + agreed * _PX) for i, group in enumerate(groups) for s in group[1:]]
+    jumps = [agreed + j for j in jumps if j is not None]
+    near = [e for row in ends for e in row if abs(e - agreed) <= SAME_MM]
+    return float(np.median([*near, *jumps] if len(jumps) >= MIN_JUMPS else near))
 
 
 def _ends(evidence: Evidence, row: int, x1: float) -> np.ndarray:
     """Return where the row's ink ends within SEARCH_MM of x1 (px), in mm from it."""
     ink = evidence.ink[row] > INK
+    x = evidence.left[row] + subcolumn_x(len(ink) // SUBCOLUMNS)
     steady = round(STEADY_MM * _PX * SUBCOLUMNS)
     since = np.concatenate([[0], np.cumsum(ink)])
     last = np.flatnonzero(ink[:-1] & ~ink[1:])
     last = last[last >= steady]
     # A gap of a tenth is a faint stretch, more is something that stands beside the row.
     last = last[since[last + 1] - since[last + 1 - steady] >= 0.9 * steady]
-    # Ink is told per column: the end lies where it falls through INK between the middles of two.
-    held, gone = evidence.ink[row][last], evidence.ink[row][last + 1]
-    middle = evidence.left[row] + last // SUBCOLUMNS
-    edge = (middle + (held - INK) / np.maximum(held - gone, 1e-6) - x1) / _PX
+    edge = (x[last] + 0.5 / SUBCOLUMNS - x1) / _PX
     return edge[np.abs(edge) <= SEARCH_MM]
 
 
