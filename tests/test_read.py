@@ -5,9 +5,10 @@ import zlib
 
 import numpy as np
 import pytest
+from hostile_files import many_scans, overlapping, segment
 from PIL import Image
 
-from ecgseg.digitize.files.read import read_image
+from ecgseg.digitize.files.read import count_pages, read_image, read_picture
 from ecgseg.errors import ReadError
 
 
@@ -133,3 +134,36 @@ def test_limits_are_options_and_sizes_are_checked(tmp_path, picture):
     Image.new("1", (40_000, 100)).save(tmp_path / "long.png")
     with pytest.raises(ReadError, match="cut it into pieces"):
         read_image(tmp_path / "long.png")
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused_before_decoding(tmp_path, picture, monkeypatch):
+    path = tmp_path / "page.jpg"
+    Image.fromarray(picture).save(path, progressive=True)
+    jpeg = path.read_bytes()
+    path.write_bytes(many_scans(jpeg, 60))
+    assert read_image(path).shape == picture.shape
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
+    for source in (many_scans(jpeg, 3000), path):
+        path.write_bytes(many_scans(jpeg, 3000))
+        with pytest.raises(ReadError, match=r"more than 100 scans.*not progressive"):
+            read_picture(source)
+    # What only looks like a scan is none: in a comment, and after the end of the picture.
+    monkeypatch.undo()
+    comment = segment(0xFE, b"\xff\xda\0\2" * 200)
+    assert read_picture(jpeg[:2] + comment + jpeg[2:] + b"\xff\xda\0\2" * 200).pixels.shape == picture.shape
+
+
+def test_a_tiff_of_overlapping_directories_is_refused_before_it_costs_minutes():
+    sound = overlapping(40, 60)
+    assert count_pages(sound) == 40 and read_picture(sound, 40).pixels.shape == (64, 64, 3)
+    for directories, tags in ((2, 65_000), (1500, 999)):
+        with pytest.raises(ReadError, match=r"tags.*export the page as PNG"):
+            count_pages(overlapping(directories, tags))
+
+
+def test_tags_that_claim_more_than_the_file_has_are_refused():
+    data = bytearray(overlapping(40, 80)) + bytes(4_000_000)
+    for i in range(30):  # in what all directories share: 30 tags, each of nearly the whole file
+        struct.pack_into("<HHII", data, 8 + 12 * 40 + 2 + 12 * (9 + i), 50_000 + i, 1, 4_000_000, 8)
+    with pytest.raises(ReadError, match="claim far more bytes"):
+        count_pages(bytes(data))

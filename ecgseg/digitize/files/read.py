@@ -6,6 +6,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ecgseg.digitize.files.dpi import believable_dpi, plausible
+from ecgseg.digitize.files.structure import check_structure
 from ecgseg.errors import ReadError
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
@@ -146,6 +148,7 @@ def _names() -> str:
 def _open(source: str | Path | bytes) -> Image.Image:
     """Read the header only; Pillow's own size limit is lifted there because ours follows at once."""
     head, shown = _head(source), name_of(source)
+    check_structure(source, head, shown, 2 * MAX_PAGES)
     formats = FORMATS
     if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
         _register_heic(shown)
@@ -248,10 +251,9 @@ def _check_size(shown: str, size: tuple[int, int], max_pixels: int) -> None:
 
 def _upright(image: Image.Image) -> Image.Image:
     """Turn the picture as its EXIF orientation says; damaged EXIF data leave it as it is."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except _DECODE_ERRORS:
-        return image
+    with suppress(*_DECODE_ERRORS):
+        ImageOps.exif_transpose(image, in_place=True)  # most need no turning: a copy would take 4 bytes a pixel
+    return image
 
 
 def _to_rgb8(image: Image.Image) -> np.ndarray:
@@ -264,7 +266,7 @@ def _to_rgb8(image: Image.Image) -> np.ndarray:
         white = Image.new("RGBA", image.size, "white")
         white.alpha_composite(image)
         image = white
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _grey8(grey: np.ndarray) -> np.ndarray:
