@@ -56,6 +56,16 @@ def test_a_qrs_flank_beside_a_meeting_is_no_jump():
     assert place_strips(strips(72, 2, 3), seen)[1] == pytest.approx(0.0, abs=0.02)
 
 
+def test_the_falling_edge_of_a_pulse_before_a_row_is_none_of_it():
+    seen = evidence(72, [[100.0, 100.0]])
+    x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
+    seen.y[0, x < 72 + 3] = 20.0
+    first, second = strip_traces(strips(72, 2, 1), seen, shipped())
+    assert np.nanmin(first[1]) == 100.0
+    seen.y[0, (x > 72 + LENGTH / 2 - 1) & (x < 72 + LENGTH / 2 + 3)] = 20.0  # where a lead begins within a row
+    assert np.nanmin(strip_traces(strips(72, 2, 1), seen, shipped())[1][1]) == 20.0
+
+
 def test_rows_that_end_anywhere_move_nothing():
     seen = evidence(72, [[100.0]] * 3)
     for i, cut in enumerate((-40, -20, 0)):

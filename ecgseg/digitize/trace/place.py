@@ -23,6 +23,7 @@ JUMP_WIDTH_MM = 0.125
 SHARP = 0.3  # of a jump's size: what the trace may change as far again on either side, where a QRS flank goes on
 MEETS_MM = 0.3  # a jump this near to where the ends say that leads meet
 MIN_JUMPS = 3
+BEGIN_MM, FALL_MM = 1.0, 3.0  # of a row in which a pulse's falling edge may be read, and how far that falls at least
 INK = 0.5
 
 
@@ -47,6 +48,19 @@ def meeting(evidence: Evidence, row: int, x: float) -> tuple[float, float] | Non
         return None
     half = (JUMP_WIDTH_MM / 2) * _PX + 0.5 / SUBCOLUMNS
     return x + jump * _PX - half, x + jump * _PX + half
+
+
+def after_pulse(evidence: Evidence, row: int, x: float) -> float | None:
+    """Return the x (px) up to which a row that starts at x (px) shows the falling edge of the calibration pulse before
+    it, None where it does not: the trace falls by FALL_MM at once within the first BEGIN_MM.
+    """
+    y, width = evidence.y[row], round(JUMP_WIDTH_MM * _PX * SUBCOLUMNS)
+    first = max(0, round((x - evidence.left[row] + 0.5) * SUBCOLUMNS - 0.5))
+    near = y[first : first + round(BEGIN_MM * _PX * SUBCOLUMNS)]
+    falls = np.flatnonzero(near[width:] - near[:-width] >= FALL_MM * _PX)
+    if not len(falls):
+        return None
+    return float(evidence.left[row] + (first + falls[-1] + width + 0.5) / SUBCOLUMNS - 0.5)
 
 
 def _shift(strips: Sequence[LocatedStrip], evidence: Evidence) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation, label
 
 from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, shipped
-from ecgseg.digitize.trace.place import meeting, place_strips
+from ecgseg.digitize.trace.place import after_pulse, meeting, place_strips
 from ecgseg.digitize.trace.windows import cut
 from ecgseg.nets.plain import STRIDE
 from ecgseg.nets.runtime import usable
@@ -74,6 +74,8 @@ def strip_traces(strips: list, evidence: Evidence, calibration: Calibration) -> 
         inside = (at >= strip.x0) & (at < strip.x1)
         row = [s for s in strips if s.row == strip.row]
         own = inside & _own(at, strip, row, lambda x, i=i: meeting(evidence, i, x))
+        if not any(abs(other.x1 - strip.x0) < MEET_PX for other in row) and (end := after_pulse(evidence, i, strip.x0)):
+            own &= at > end
         traces.append((at[inside], *(_held(v[i], own)[inside] for v in (y, confidence))))
     return traces
 
