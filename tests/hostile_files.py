@@ -32,7 +32,7 @@ def many_scans(jpeg: bytes, scans: int) -> bytes:
 
 
 def overlapping(directories: int, tags: int) -> bytes:
-    """Return a TIFF of 64 x 64 pixels a page whose directories lie over each other; sound with 8 more tags than those."""
+    """Return a TIFF of 64 x 64 pixels a page whose directories lie over each other; sound if tags are 8 more."""
     first = 8
     shared, after = first + OVERLAP * directories, first + 2 + 12 * tags
     sound = ((256, 64), (257, 64), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (279, 4096))

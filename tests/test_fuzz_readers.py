@@ -32,9 +32,9 @@ def test_built_files_are_read_or_refused(tmp_path, monkeypatch):
         results[kind, fuzz_readers.outcome(data).result] += 1
 
     monkeypatch.setattr(read_pdf, "_ask", fuzz_readers.in_this_process)
-    fuzz_readers.run(300, note, hostile_files.built(fuzz_readers.SEEDS, kinds))
+    fuzz_readers.run(150, note, hostile_files.built(fuzz_readers.SEEDS, kinds))
     assert {kind for kind, result in results if result == "refused"} == set(kinds)
-    assert sum(results[kind, "read"] for kind in kinds) > 20
+    assert sum(results[kind, "read"] for kind in kinds) > 5
     assert os.listdir(tmp_path) == []
 
 
