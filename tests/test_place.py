@@ -60,10 +60,22 @@ def test_the_falling_edge_of_a_pulse_before_a_row_is_none_of_it():
     seen = evidence(72, [[100.0, 100.0]])
     x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
     seen.y[0, x < 72 + 3] = 20.0
-    first, second = strip_traces(strips(72, 2, 1), seen, shipped())
+    first, _ = strip_traces(strips(72, 2, 1), seen, shipped())
     assert np.nanmin(first[1]) == 100.0
     seen.y[0, (x > 72 + LENGTH / 2 - 1) & (x < 72 + LENGTH / 2 + 3)] = 20.0  # where a lead begins within a row
     assert np.nanmin(strip_traces(strips(72, 2, 1), seen, shipped())[1][1]) == 20.0
+
+
+@pytest.mark.parametrize(("broken", "kept"), [(True, 100.0), (False, 74.0)])
+def test_a_doubtful_spike_at_a_strips_end_is_another_leads(broken, kept):
+    """As of a separator; a QRS that lies there rises without a break."""
+    seen = evidence(72, [[100.0, 100.0]])
+    x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
+    last = 72 + LENGTH / 2
+    seen.y[0] -= 28 * (np.abs(x - last) < 2) if broken else np.clip(28 - 3.5 * (last - x), 0, 28) * (x < last)
+    seen.mass[0, np.abs(x - last) < 3] = 0.5
+    y = strip_traces(strips(72, 2, 1), seen, shipped())[0][1]
+    assert np.nanmin(y) == pytest.approx(kept, abs=2.0)
 
 
 def test_rows_that_end_anywhere_move_nothing():

@@ -21,6 +21,8 @@ EDGE_MM = 1.0
 COMPLEX_MM = 10.0  # what stays outside the first crop for longer is no complex, but another row
 OUTSIDE_MM = 1.5  # of row on either side of a place near the border that is not believed: 60 ms, half a wide QRS
 MEET_PX = 1.0  # strips that end and begin as close as this share a jump
+UNSURE_MM, UNSURE = 0.45, 0.8  # a strip's first and last 18 ms, and the mass below which they may be another's
+BREAK_MM = 1.2  # from one sub-column to the next: 100 mV/s, more than a QRS does
 AROUND_MM = 20.0  # of row on either side of such a place: half a heart beat, and more than the network sees
 
 
@@ -76,6 +78,7 @@ def strip_traces(strips: list, evidence: Evidence, calibration: Calibration) -> 
         own = inside & _own(at, strip, row, lambda x, i=i: meeting(evidence, i, x))
         if not any(abs(other.x1 - strip.x0) < MEET_PX for other in row) and (end := after_pulse(evidence, i, strip.x0)):
             own &= at > end
+        own &= _plain_ends(evidence.y[i], evidence.mass[i], inside)
         traces.append((at[inside], *(_held(v[i], own)[inside] for v in (y, confidence))))
     return traces
 
@@ -87,6 +90,21 @@ def _own(at: np.ndarray, strip, row: list, meeting_near: Callable) -> np.ndarray
         own &= at >= jump[1]
     if any(abs(other.x0 - strip.x1) < MEET_PX for other in row) and (jump := meeting_near(strip.x1)):
         own &= at < jump[0]
+    return own
+
+
+def _plain_ends(y: np.ndarray, mass: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return which sub-columns do not lie between a strip's end and a break of the doubtful trace near it.
+
+    Names, separators, pulses and the neighbour stand there, and a spike of a few samples is easily read. A QRS at a
+    strip's end is as doubtful, but goes on without a break.
+    """
+    own, at = np.ones(inside.shape, bool), np.flatnonzero(inside)
+    near = round(UNSURE_MM * _PX_PER_MM * SUBCOLUMNS)
+    for end in (at[: near + 1], at[::-1][: near + 1]):
+        broken = np.flatnonzero((np.abs(np.diff(y[end])) > BREAK_MM * _PX_PER_MM) & (mass[end[:-1]] < UNSURE))
+        if len(broken):
+            own[end[: broken[-1] + 1]] = False
     return own
 
 
