@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 
+from ecgseg.app.relabel import renamed
 from ecgseg.digitize.assemble.assemble import assemble
 from ecgseg.digitize.assemble.verify import lead_quality, verify
 from ecgseg.digitize.calibrate.calibration import Calibration
@@ -67,14 +68,15 @@ def reading(speed=25.0, gain=10.0, layout: str | None = None, px_per_mm: float |
 
 
 class FakeDigitizer:
-    """Stands in for Digitizer: reads every picture as the page above, taken for what the options say."""
+    """Stands in for Digitizer: reads every picture as the page above, taken for what the options say; one that begins
+    with green shows it twice, the second time with V1 and V2 exchanged."""
 
     read_so_far = 0
 
     def __init__(self, nets=None, options=None, device="cpu"):
         self.nets, self.options, self.device = nets, options or load_options(), device
 
-    def read(self, picture) -> Reading:
+    def read_all(self, picture) -> list[Reading]:
         type(self).read_so_far += 1
         if tuple(picture.pixels[0, 0]) == (255, 0, 0):
             raise LayoutError("no ECG was found here; look whether the page is complete")
@@ -82,4 +84,7 @@ class FakeDigitizer:
             raise KeyError("Mrs Secret Name")
         given = self.options
         read = reading(given.speed or 25.0, given.gain or 10.0, given.layout, given.px_per_mm)
-        return replace(read, recording=replace(read.recording))
+        readings = [replace(read, recording=replace(read.recording, provenance=dict(read.recording.provenance)))]
+        if tuple(picture.pixels[0, 0]) == (0, 255, 0):
+            readings.append(renamed(read, "I aVR V2 V4\nII aVL V1 V5\nIII aVF V3 V6\nII"))
+        return readings

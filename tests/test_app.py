@@ -231,6 +231,22 @@ def test_each_page_of_a_file_has_a_name_of_its_own():
     assert (desk.run(page=1).name, desk.run(page=2).name) == ("two_p1", "two_p2")
 
 
+def test_each_record_of_a_page_has_a_name_of_its_own_and_is_corrected_by_itself():
+    desk = Desk(FakeDigitizer())
+    desk.open(picture(colour="lime"), "two.png")
+    first, before = desk.run(), FakeDigitizer.read_so_far
+    second = desk.run(record=2)
+    assert (first.name, second.name, desk.records, FakeDigitizer.read_so_far) == ("two", "two-2", 2, before)
+    np.testing.assert_array_equal(first.reading.recording.lead("V1"), second.reading.recording.lead("V2"))
+    left_out = second.leads.replace("V4", "x")
+    third = desk.run(Corrections(leads=left_out), record=2)
+    assert (third.name, third.leads) == ("two-2", left_out)
+    assert np.isfinite(desk.run(record=1).reading.recording.lead("V4")).any()
+    desk.make_files(["csv"])
+    assert "two.csv" in desk.files and "two-2.csv" not in desk.files
+    assert desk.run(record=3).name == "two-2"  # corrections may leave fewer records than were to choose from
+
+
 def test_a_page_of_a_pdf_is_read():
     desk = Desk(FakeDigitizer())
     assert desk.open(picture(format="PDF"), "scan.pdf") == 1

@@ -78,7 +78,7 @@ def test_one_page_is_read_at_a_time():
     from ecgseg.app.sessions import Sessions
 
     events = [e for e in build(Sessions(lambda: None)).fns.values() if e.name != "closed"]
-    assert len(events) == 5
+    assert len(events) == 6
     assert {(e.concurrency_id, e.concurrency_limit) for e in events} == {("digitizer", 1)}
 
 
@@ -117,11 +117,11 @@ def test_uploads_over_the_limit_are_refused_and_leave_nothing(client, folder):
 def test_an_upload_is_read_shown_and_deleted(hand, tmp_path):
     path = upload(tmp_path)
     new = hand.uploaded(str(path), ["csv"], ME)
-    assert new[0] is None and len(new) == 14  # the drop zone is free again, the form as at the start
-    status, shown, _, links, leads = new[-5:]
+    assert new[0] is None and len(new) == 15  # the drop zone is free again, the form as at the start
+    status, shown, _, links, leads, record = new[-6:]
     assert status == "" and not path.exists()
     assert "Mrs_Secret_Name.overlay.png" in shown and "Mrs_Secret_Name.csv" in links
-    assert leads.splitlines()[0] == "I aVR V1 V4"
+    assert leads.splitlines()[0] == "I aVR V1 V4" and not record["visible"]
     token = hand.sessions.token("me")
     assert hand.sessions.file(token, "Mrs_Secret_Name.csv").startswith(b"time_s,I,II")
     assert "edf" not in links and "Mrs_Secret_Name.edf" in hand.formats(["edf"], ME)
@@ -129,18 +129,30 @@ def test_an_upload_is_read_shown_and_deleted(hand, tmp_path):
     assert hand.sessions.file(token, "Mrs_Secret_Name.csv") is None
 
 
+def test_a_picture_with_two_records_lets_one_choose(hand, tmp_path):
+    *_, record = hand.uploaded(str(upload(tmp_path, "lime")), ["csv"], ME)
+    assert record["visible"] and record["choices"] == [1, 2] and record["value"] == 1
+    names = hand.sessions.desk("me").result.leads
+    asked = ("auto", "auto", "auto", "", names, "–", "", "network", ME)
+    _, shown, _, links, leads, record = hand.chosen(1, 2, ["csv"], *asked)
+    assert "Mrs_Secret_Name-2.overlay.png" in shown and "Mrs_Secret_Name-2.csv" in links and record["value"] == 2
+    assert leads.splitlines()[0] == "I aVR V2 V4"  # not the names of the record before
+    *_, record = hand.uploaded(str(upload(tmp_path)), ["csv"], ME)
+    assert not record["visible"] and record["value"] == 1
+
+
 def test_errors_are_told_as_text_and_the_last_result_stays(hand, tmp_path, capfd):
     hand.uploaded(str(upload(tmp_path)), ["csv"], ME)
-    status, shown, *_ = hand.again(1, ["csv"], "auto", "fast", "auto", "", "", "–", "", "network", ME)
+    status, shown, *_ = hand.again(1, 1, ["csv"], "auto", "fast", "auto", "", "", "–", "", "network", ME)
     assert "speed is &#x27;fast&#x27;" in status and "Traceback" not in status
     assert "__type__" in str(shown)  # left as it is
-    status, shown, *_ = hand.uploaded(str(upload(tmp_path, "red")), ["csv"], ME)[-5:]
+    status, shown, *_ = hand.uploaded(str(upload(tmp_path, "red")), ["csv"], ME)[-6:]
     assert "no ECG was found here" in status and "Drop a picture" in shown
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_bug_is_told_and_recorded_without_names(hand, tmp_path, capfd):
-    status = hand.uploaded(str(upload(tmp_path, "blue")), ["csv"], ME)[-5]
+    status = hand.uploaded(str(upload(tmp_path, "blue")), ["csv"], ME)[-6]
     assert "unexpected KeyError" in status and "Secret" not in status
     said = capfd.readouterr().err
     assert "unexpected KeyError at app_reading.py" in said and "Secret" not in said

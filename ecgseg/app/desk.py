@@ -9,7 +9,7 @@ from pathlib import PurePath
 from ecgseg.app.corrections import Corrections
 from ecgseg.app.relabel import grid, parse, renamed
 from ecgseg.app.result import Result, files_of, result_of, zip_of
-from ecgseg.archive.names import page_name, record_name
+from ecgseg.archive.names import page_name, record_name, record_of
 from ecgseg.digitize.digitizer import Digitizer, Reading
 from ecgseg.digitize.files.read import STDIN, count_pages, read_picture
 from ecgseg.errors import ReadError
@@ -21,17 +21,20 @@ MAX_BYTES = 64 * 1024 * 1024  # an A4 page of 600 dpi in colour, uncompressed, i
 class Desk:
     """One person's file, what was last read of it, and its files.
 
-    `digitizer` is shared by all desks; a reading is made anew only when something changed that it depends on.
+    `digitizer` is shared by all desks; a reading is made anew only when something changed that it depends on. `pages`
+    are those of the file, `records` those that its page shows, of which number `record` is the result.
     """
 
     digitizer: Digitizer
     max_bytes: int = MAX_BYTES
     filename: str = ""
     pages: int = 0
+    records: int = 0
+    record: int = 1
     result: Result | None = None
     files: dict[str, bytes] = field(default_factory=dict)
     _data: bytes = b""
-    _read: tuple[tuple, Reading] | None = None
+    _read: tuple[tuple, list[Reading]] | None = None
 
     def open(self, data: bytes, filename: str) -> int:
         """Put a file on the desk instead of the one before; returns how many pages it has. Raises ReadError."""
@@ -46,15 +49,18 @@ class Desk:
         self._data, self.filename = data, filename
         return self.pages
 
-    def run(self, corrections: Corrections | None = None, page: int = 1) -> Result:
-        """Read the page with these corrections and return all there is to show; raises an EcgsegError.
+    def run(self, corrections: Corrections | None = None, page: int = 1, record: int = 1) -> Result:
+        """Read the page with these corrections and return all there is to show of a record; raises an EcgsegError.
 
-        Where the leads' names are those that are on show and something else changed, they are read anew as well.
+        Where the leads' names are those that are on show and something else changed, they are read anew as well. Where
+        the page shows fewer records, as it may with other corrections, the last one is taken.
         """
         if not self._data:
             raise ReadError("there is no picture yet; drop one on the page first")
         corrections = corrections or Corrections()
-        reading, fresh = self._reading(corrections, page)
+        readings, fresh = self._readings(corrections, page)
+        self.records, self.record = len(readings), min(record, len(readings))
+        reading = readings[self.record - 1]
         shown, leads = self.result.leads if self.result else "", None
         if corrections.leads and not (fresh and corrections.leads.split() == shown.split()):
             strips = reading.located.strips
@@ -79,23 +85,24 @@ class Desk:
 
     def close(self) -> None:
         """Forget everything."""
-        self.filename, self.pages, self.result = "", 0, None
+        self.filename, self.pages, self.records, self.record, self.result = "", 0, 0, 1, None
         self._data, self._read, self.files = b"", None, {}
 
-    def _reading(self, corrections: Corrections, page: int) -> tuple[Reading, bool]:
-        """Return the reading as it comes from the digitizer, and whether it was made just now."""
+    def _readings(self, corrections: Corrections, page: int) -> tuple[list[Reading], bool]:
+        """Return the readings of a page's records as they come from the digitizer, and whether they were made now."""
         key = (page, tuple(corrections.options().items()))
         if self._read is not None and self._read[0] == key:
             return self._read[1], False
         options = replace(self.digitizer.options, **corrections.options())
         digitizer = Digitizer(self.digitizer.nets, options, self.digitizer.device)
         with _called(self.filename):
-            reading = digitizer.read(read_picture(self._data, page, max_pixels=options.max_pixels))
+            readings = digitizer.read_all(read_picture(self._data, page, max_pixels=options.max_pixels))
         name = page_name(record_name(PurePath(self.filename).stem), page, self.pages)
-        reading.recording.name = name
-        reading.recording.provenance |= {"source": self.filename, "page": page}
-        self._read = (key, reading)
-        return reading, True
+        for number, reading in enumerate(readings, 1):
+            reading.recording.name = record_of(name, number)
+            reading.recording.provenance |= {"source": self.filename, "page": page}
+        self._read = (key, readings)
+        return readings, True
 
 
 @contextmanager

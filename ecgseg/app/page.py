@@ -46,6 +46,7 @@ def build(sessions: Sessions) -> gr.Blocks:
                 file = gr.File(label="Picture or PDF of a paper ECG", file_types=TYPES, height=150, elem_id="drop")
                 example = gr.Button("Try the example", size="sm", elem_id="example")
                 page = gr.Dropdown([1], value=1, label="Page of the file", visible=False, elem_id="page")
+                record = gr.Dropdown([1], value=1, label="Record on the page", visible=False, elem_id="record")
                 status = gr.HTML(elem_id="status")
             with gr.Column(elem_id="right"):
                 shown = gr.HTML(html.EMPTY, elem_id="shown")
@@ -55,7 +56,7 @@ def build(sessions: Sessions) -> gr.Blocks:
             with gr.Column(elem_id="correct"):
                 form = _form()
                 again = gr.Button("Read again", variant="primary", elem_id="again")
-        results = [status, shown, away, links, form["leads"]]
+        results = [status, shown, away, links, form["leads"], record]
         fresh = [file, page, *(c for key, c in form.items() if key != "leads"), *results]
         # One at a time over all events that compute: the machine has one set of networks.
         work = {"concurrency_limit": 1, "concurrency_id": "digitizer", "api_visibility": "private"}
@@ -64,7 +65,9 @@ def build(sessions: Sessions) -> gr.Blocks:
         file.upload(hand.uploaded, [file, formats], fresh, **busy, **work)
         example.click(hand.example, [formats], fresh, **busy, **work)
         page.input(hand.turned, [page, formats], fresh, **busy, **work)
-        again.click(hand.again, [page, formats, *form.values()], results, show_progress_on=[shown, again], **work)
+        asked = [page, record, formats, *form.values()]
+        record.input(hand.chosen, asked, results, **busy, **work)
+        again.click(hand.again, asked, results, show_progress_on=[shown, again], **work)
         formats.input(hand.formats, [formats], [links], **work)
         blocks.unload(hand.closed)
     return blocks.queue(max_size=WAITING, api_open=False)
@@ -108,7 +111,7 @@ class _Handlers:
     def uploaded(self, path: str | None, formats: list[str], request: gr.Request):
         """Read the file that was dropped; it is deleted before anything is done with it."""
         if path is None:
-            return [gr.skip()] * 14
+            return [gr.skip()] * 15
 
         def opened(desk: Desk) -> None:
             desk.open(take(Path(path), desk.max_bytes), Path(path).name)
@@ -123,10 +126,15 @@ class _Handlers:
         """Read another page of the file."""
         return self._fresh(request, formats, lambda desk: None, int(page))
 
-    def again(self, page, formats, layout, speed, gain, px_per_mm, leads, sex, age, method, request: gr.Request):
+    def chosen(self, page, record, formats, layout, speed, gain, scale, leads, sex, age, method, request: gr.Request):
+        """Show another record of the page; the names in the form are those of the one before."""
+        form = (layout, speed, gain, scale, "", sex, age, method)
+        return self._corrected(request, formats, form, page, record)
+
+    def again(self, page, record, formats, layout, speed, gain, scale, leads, sex, age, method, request: gr.Request):
         """Read the page with what was corrected; Gradio fills in the request only where all arguments are named."""
-        form = (layout, speed, gain, px_per_mm, leads, sex, age, method)
-        return self._results(request, formats, lambda desk: desk.run(from_form(*form), int(page or 1)))
+        form = (layout, speed, gain, scale, leads, sex, age, method)
+        return self._corrected(request, formats, form, page, record)
 
     def formats(self, formats: list[str], request: gr.Request):
         """Make the files in other formats."""
@@ -139,6 +147,12 @@ class _Handlers:
         """Forget everything of a page that was closed."""
         self.sessions.drop(request.session_hash)
 
+    def _corrected(self, request: gr.Request, formats: list[str], form: tuple, page, record) -> list:
+        def work(desk: Desk) -> None:
+            desk.run(from_form(*form), int(page or 1), int(record or 1))
+
+        return self._results(request, formats, work)
+
     def _fresh(self, request: gr.Request, formats: list[str], opened, page: int = 1) -> list:
         """Read a page without corrections; returns the file, the pages, the form as at the start, and the results."""
 
@@ -148,11 +162,10 @@ class _Handlers:
 
         results = self._results(request, formats, run)
         pages = self.sessions.desk(request.session_hash).pages
-        choice = gr.update(choices=list(range(1, pages + 1)), value=page, visible=pages > 1)
-        return [None, choice, AUTO, AUTO, AUTO, "", UNKNOWN, "", METHODS[0], *results]
+        return [None, _one_of(pages, page), AUTO, AUTO, AUTO, "", UNKNOWN, "", METHODS[0], *results]
 
     def _results(self, request: gr.Request, formats: list[str], work) -> list:
-        """Do the work; returns status, what is shown, whether there are files, links, and the leads' names."""
+        """Do the work; returns status, what is shown, whether there are files, links, leads' names, and the records."""
         session = request.session_hash
         desk = self.sessions.desk(session)
         try:
@@ -165,6 +178,7 @@ class _Handlers:
                 gr.update(visible=True),
                 links,
                 desk.result.leads,
+                _one_of(desk.records, desk.record),
             ]
         except Exception as error:
             return [html.problem(told(error)), *self._kept(desk)]
@@ -172,13 +186,18 @@ class _Handlers:
     def _kept(self, desk: Desk) -> list:
         """Return updates that leave the last result on the page where it is still that of the file on the desk."""
         if desk.result is not None:
-            return [gr.skip()] * 4
-        return [html.EMPTY, gr.update(visible=False), "", ""]
+            return [gr.skip()] * 5
+        return [html.EMPTY, gr.update(visible=False), "", "", _one_of(1, 1)]
 
     def _links(self, session: str, formats: list[str]) -> str:
         desk = self.sessions.desk(session)
         problems = desk.make_files(formats)
         return html.downloads(desk.files, problems, self.sessions.token(session))
+
+
+def _one_of(number: int, chosen: int) -> dict:
+    """Return a choice of 1 … number, seen where there is one to make."""
+    return gr.update(choices=list(range(1, number + 1)), value=chosen, visible=number > 1)
 
 
 def told(error: Exception) -> str:
