@@ -99,6 +99,10 @@ def test_cut_off_files_are_refused(tmp_path, suffix):
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "damaged"),
         (b"\xff\xd8\xff\xe0", "damaged"),
         (b"\0\1\2\3" * 50, "not a picture"),
+        (b"GIF89a" + bytes(90), "GIF picture: save it as PNG"),
+        (bytes(128) + b"DICM" + bytes(90), "DICOM file: export"),
+        (b"PK\x03\x04" + bytes(90), "ZIP archive or an office document"),
+        (b"<?xml version='1.0'?><svg/>", "XML file.*printed as PDF"),
     ],
 )
 def test_other_files_are_named(tmp_path, content, message):

@@ -36,6 +36,14 @@ _DECODE_ERRORS += (
     struct.error,
     zlib.error,
 )
+_OTHERS = (  # place, mark, and what to do with what people bring and is not read
+    (0, b"GIF8", "a GIF picture: save it as PNG, better scan the page anew in colour"),
+    (4, b"jP  ", "a JPEG 2000 picture: save it as PNG"),
+    (0, b"PK\x03\x04", "a ZIP archive or an office document: unpack it, or print it as PDF"),
+    (128, b"DICM", "a DICOM file: export its picture as PNG; if it holds a waveform, there is nothing to digitize"),
+    (0, b"<svg", "an SVG drawing: print it as PDF"),
+    (0, b"<?xml", "an XML file: a drawing may be printed as PDF, a recording needs no digitizing"),
+)
 _SUBFILE_TYPE, _THUMBNAIL_OR_MASK = 254, 5  # TIFF: bit 0 is a smaller copy of another page, bit 2 a mask
 _pillow_limit = threading.Lock()
 # Damaged tags of a picture that can be read all the same are of no interest to who runs a thousand of them.
@@ -226,6 +234,9 @@ def _what_it_is(head: bytes) -> str:
         if head[8:12] in HEIC_BRANDS:
             return "is a HEIC file whose header is damaged"
         return "is an AVIF or video file: export it as JPEG or PNG"
+    for at, mark, what in _OTHERS:
+        if head[at : at + len(mark)] == mark:
+            return f"is {what}"
     if b"\0" not in head:
         try:
             (head[:-3] if len(head) == 512 else head).decode()  # the last character may be cut
