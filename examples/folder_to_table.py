@@ -1,6 +1,6 @@
 """From a folder of scans to a table of intervals: python examples/folder_to_table.py SCANS TABLE.csv
 
-One row a page. A value that cannot be told is empty, and `missing` says why; a page that cannot be read has the reason
+One row a record; most pages show one. A value that cannot be told is empty, and `missing` says why; a page that cannot be read has the reason
 in `error`. Research tool, not a medical device: look at the overlays of pages whose numbers you use.
 """
 
@@ -37,15 +37,14 @@ def row_of(recording) -> dict:
 
 
 def table(inputs, digitizer) -> pd.DataFrame:
-    """Return the table of all pages of files, folders or patterns, in their order."""
+    """Return the table of all records on the pages of files, folders or patterns, in their order."""
     rows = []
     for page in pictures(inputs):
-        row = {"page": page.name}
         try:
-            row |= row_of(digitizer(page.load()))
+            for number, reading in enumerate(digitizer.read_all(page.load()), 1):
+                rows.append({"page": page.name, "record": number} | row_of(reading.recording))
         except EcgsegError as error:
-            row["error"] = str(error)
-        rows.append(row)
+            rows.append({"page": page.name, "error": str(error)})
     return pd.DataFrame(rows)
 
 

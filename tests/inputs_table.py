@@ -138,7 +138,7 @@ def difference(path: Path, against: Path) -> str:
     seconds = np.isfinite(ours.signal).sum() / ours.fs
     if path.read_bytes() == against.read_bytes():
         return f"{seconds:.1f} s of {', '.join(named)}; the same, byte for byte"
-    if named != [lead for lead in theirs.leads if np.isfinite(theirs.lead(lead)).any()]:
+    if path.stem == "drawn":  # another heart
         return f"{seconds:.1f} s of {', '.join(named)}"
     apart = ours.lead(named[0]) - theirs.lead(named[0])
     apart_uv = 1000 * np.sqrt(np.mean(apart[np.isfinite(apart)] ** 2))
@@ -154,7 +154,8 @@ def main() -> None:
         files = good(image)
         for file, content in files.items():
             (part / file).write_bytes(content)
-        code, said = run(part, list(files))
+        # Told, so that what is compared are traces, not what each kind's blur does to the name.
+        code, said = run(part, [*files, "digitize.layout=single"])
         print(f"\n## Formats: exit code {code}\n\n{said}\n")
         for file in files:
             path = part / "out" / f"{Path(file).stem}.csv"

@@ -19,18 +19,18 @@ from ecgseg.errors import LayoutError
 from ecgseg.paths import CONFIGS
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = "quick-start web-page api choosing-options training adding-a-layout limits comparison"
+NAMES = "quick-start web-page api choosing-options training adding-a-layout limits comparison formats safety"
 PAGES = [ROOT / "docs" / f"{name}.md" for name in NAMES.split()]
 
 
 class ReadsAlike(Digitizer):
-    """A digitizer whose pictures all show the same page; one that is red shows none."""
+    """A digitizer whose pictures all show the same page; one that is red shows none, one that is green two."""
 
-    def read(self, image):
+    def read_all(self, image):
         picture = image if isinstance(image, Picture) else read_picture(image)
         if tuple(picture.pixels[0, 0]) == (255, 0, 0):
             raise LayoutError("no row of trace found on the page")
-        return reading()
+        return [reading() for _ in range(2 if tuple(picture.pixels[0, 0]) == (0, 255, 0) else 1)]
 
 
 @pytest.fixture
@@ -68,6 +68,9 @@ def test_a_folder_becomes_a_table_of_intervals(here):
     spec = importlib.util.spec_from_file_location("folder_to_table", ROOT / "examples/folder_to_table.py")
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
+    Image.new("RGB", (80, 70), "lime").save(here / "more" / "two.png")
+    both = example.table([here / "more"], Digitizer.from_pretrained())
+    assert list(both.page) == ["two", "two"] and list(both.record) == [1, 2]
     found = example.table([here / "scans"], Digitizer.from_pretrained())
     found.to_csv(here / "table.csv", index=False)
     rows = pd.read_csv(here / "table.csv").set_index("page")
