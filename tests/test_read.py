@@ -2,11 +2,13 @@
 
 import struct
 import zlib
+from io import BytesIO
 
 import numpy as np
 import pytest
 from hostile_files import many_scans, overlapping, segment
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ecgseg.digitize.files.read import count_pages, read_image, read_picture
 from ecgseg.errors import ReadError
@@ -171,3 +173,36 @@ def test_tags_that_claim_more_than_the_file_has_are_refused():
         struct.pack_into("<HHII", data, 8 + 12 * 40 + 2 + 12 * (9 + i), 50_000 + i, 1, 4_000_000, 8)
     with pytest.raises(ReadError, match="claim far more bytes"):
         count_pages(bytes(data))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("kind", ["jpeg", "png", "png text", "webp"])
+def test_exif_data_whose_tags_overlap_are_refused(kind, nested, picture):
+    # Each of 700 tags claims nearly all of a megabyte: Pillow before 13 would take 700 MB for them.
+    long = 400_000 if kind == "png text" else 1_000_000  # of a text a megabyte is read, two digits a byte
+    tags = b"".join(struct.pack("<HHII", 1000 + k, 1, long, 8) for k in range(700))
+    directory = struct.pack("<H", 700) + tags + bytes(4)
+    outer = struct.pack("<HHHIII", 1, 0x8769, 4, 1, 26, 0) if nested else b""
+    exif = b"II*\0" + struct.pack("<I", 8) + outer + directory + bytes(long)
+    image, out = Image.fromarray(picture), BytesIO()
+    if kind == "jpeg":
+        image.save(out, "JPEG")
+        pieces = [exif[k : k + 60_000] for k in range(0, len(exif), 60_000)]
+        jpeg, marked = out.getvalue(), b"".join(segment(0xE1, b"Exif\0\0" + piece) for piece in pieces)
+        data = jpeg[:2] + marked + jpeg[2:]
+    elif kind == "png text":
+        texts = PngInfo()
+        texts.add_text("Raw profile type exif", f"\nexif\n{len(exif)}\n{exif.hex()}", zip=True)
+        image.save(out, "PNG", pnginfo=texts)
+        data = out.getvalue()
+    else:
+        image.save(out, kind.upper(), exif=exif)
+        data = out.getvalue()
+    with pytest.raises(ReadError, match="claim far more bytes"):
+        read_picture(data)
+
+
+def test_exif_data_that_are_cut_off_do_not_matter(picture):
+    out = BytesIO()
+    Image.fromarray(picture).save(out, "PNG", exif=b"II*\0\x08\0\0\0\xff\xff" + b"\1" * 40)
+    assert (read_picture(out.getvalue()).pixels == picture).all()
