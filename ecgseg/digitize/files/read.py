@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ecgseg.digitize.files.dpi import believable_dpi, plausible
-from ecgseg.digitize.files.structure import check_exif, check_structure
+from ecgseg.digitize.files.structure import check_exif, check_structure, exif_of
 from ecgseg.errors import ReadError
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
@@ -88,7 +88,7 @@ def read_picture(source: str | Path | bytes, page: int = 1, max_pixels: int = MA
         _check_size(shown, image.size, max_pixels)
         try:
             image.load()
-            check_exif(_exif_of(image), shown)
+            check_exif(exif_of(image.info), shown)
             dpi = believable_dpi(image, _DECODE_ERRORS)
             return Picture(_to_rgb8(_upright(image)), dpi, shown, page)
         except _DECODE_ERRORS as error:
@@ -245,16 +245,6 @@ def _what_it_is(head: bytes) -> str:
         except UnicodeDecodeError:
             pass
     return "is not a picture that can be read, or its header is damaged"
-
-
-def _exif_of(image: Image.Image) -> bytes:
-    """Return EXIF data as Pillow finds them, ImageMagick's texts among them; b"" where there are none."""
-    if exif := image.info.get("exif"):
-        return exif
-    lines = str(image.info.get("Raw profile type exif", "")).split("\n")
-    with suppress(ValueError):  # no hexadecimal digits: damaged data are of no interest
-        return bytes.fromhex("".join(lines[3:]))
-    return b""
 
 
 def _check_size(shown: str, size: tuple[int, int], max_pixels: int) -> None:

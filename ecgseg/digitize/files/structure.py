@@ -8,7 +8,7 @@ import mmap
 import re
 import struct
 from collections.abc import Callable
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from ecgseg.errors import ReadError
@@ -45,6 +45,18 @@ def check_exif(data: bytes, shown: str) -> None:
         data = data[len(_EXIF_MARK) :]
     if data[:2] in _ORDERS:
         _check_directories(data, shown, 1)
+
+
+def exif_of(info: dict) -> bytes:
+    """Return EXIF data as Pillow finds them in what it read of a picture, b"" where there are none.
+
+    In a PNG they may be a text with hexadecimal digits from the fourth line on, as ImageMagick writes it.
+    """
+    if exif := info.get("exif"):
+        return exif
+    with suppress(ValueError):  # no such digits: damaged data are of no interest
+        return bytes.fromhex("".join(str(info.get("Raw profile type exif", "")).split("\n")[3:]))
+    return b""
 
 
 @contextmanager
