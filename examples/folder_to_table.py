@@ -1,7 +1,8 @@
 """From a folder of scans to a table of intervals: python examples/folder_to_table.py SCANS TABLE.csv
 
-One row a record; most pages show one. A value that cannot be told is empty, and `missing` says why; a page that cannot be read has the reason
-in `error`. Research tool, not a medical device: look at the overlays of pages whose numbers you use.
+One row a record; most pages show one. A value that cannot be told is empty, and `missing` says why; a page that cannot
+be read has the reason in `error`. Research tool, not a medical device: look at the overlays of pages whose numbers you
+use.
 """
 
 import sys

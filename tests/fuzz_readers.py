@@ -179,7 +179,7 @@ def in_this_process(task: str, source: bytes, shown: str, page: int, max_pixels:
 
 
 def run(count: int, each=lambda kind, data: None, strategy=None) -> None:
-    """Give `count` files, the same every time, to `each` as (kind, content)."""
+    """Give `count` files, the same for the same code, to `each` as (kind, content)."""
 
     @settings(
         max_examples=count,
