@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ecgseg.digitize.trace import confidence as c
-from ecgseg.digitize.trace.confidence_fit import _falling, best_threshold, error_table, logistic, write
+from ecgseg.digitize.trace.confidence_fit import _falling, best_threshold, error_table, logistic, monotone, write
 from ecgseg.paths import WEIGHTS
 from ecgseg.recording import Recording
 
@@ -24,7 +24,9 @@ def test_less_evidence_is_less_confidence(worse):
     calibration = c.shipped()
     good, kept = calibration(evidence())
     bad, _ = calibration(evidence(**worse))
-    assert good.min() > 0.95 and kept.all() and (1 - bad).min() > 1.2 * (1 - good).max()
+    # A wide spread may tell nothing that the mass does not; it never tells of being surer.
+    least = 1.0 if "spread" in worse else 1.2
+    assert good.min() > 0.95 and kept.all() and (1 - bad).min() >= least * (1 - good).max()
 
 
 def test_rows_are_compared_where_they_lie_on_the_page():
@@ -36,6 +38,15 @@ def test_rows_are_compared_where_they_lie_on_the_page():
     assert shared[0, :300].max() == 0 and shared[1, -300:].max() == 0 and shared[0, -300:-50].min() > 0.9
     below = replace(two, y=two.y + np.array([[0.0], [8.0]]))  # 1 mm
     assert c.features(below)[..., c.FEATURES.index("shared")].max() == 0
+
+
+def test_a_feature_that_would_make_doubt_surer_is_left_out():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(20_000, 2))
+    true = rng.random(20_000) < 1 / (1 + np.exp(-(0.5 + 1.5 * x[:, 0] + 0.5 * x[:, 1])))
+    assert monotone(x, true, (1, 0))[2] == pytest.approx(0.5, abs=0.1)
+    intercept, first, second = monotone(x, true, (1, -1))
+    assert second == 0.0 and (intercept, first) == logistic(x[:, :1], true)
 
 
 def test_logistic_finds_its_factors():

@@ -1,6 +1,7 @@
 """The checker of reports: what is true passes, everything else does not, whichever way it is said."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from report_cases import measured, with_status, with_values
@@ -174,6 +175,10 @@ def test_a_reason_must_be_the_measurements_own():
     why = paced.values["pr"].reason
     assert check(f"PR interval: not assessable: {why}", paced).accepted
     assert not check("PR interval: not assessable: the heart is too fast", paced).accepted
+    paced.values["pr"] = replace(paced.values["pr"], reason="two halves of the beats are 41 ms apart")
+    assert check("PR interval: not assessable: two halves of the beats are 41 ms apart", paced).accepted
+    assert not check("PR interval: not assessable: 2 halves of the beats are 41 ms apart", paced).accepted
+    paced.values["pr"] = replace(paced.values["pr"], reason=why)
     assert not check(f"Low voltage: not assessable: {why}", paced).accepted
     assert not check(f"QRS duration {paced.value('qrs'):.0f} ms, {why}", paced).accepted
 

@@ -64,7 +64,7 @@ class _Refused(Exception):
 def check(sentence: str, measurements: Measurements) -> Verdict:
     """Return whether one sentence (without its full stop) may be said of the measurements."""
     try:
-        text, why = _take_reasons(plain(sentence), measurements)
+        text, why = _take_reasons(sentence, measurements)
         if not _LETTERS.fullmatch(text):
             raise _Refused(f"signs that a report does not use: {sentence!r}")
         if len(text) > LONGEST:
@@ -86,11 +86,15 @@ def check(sentence: str, measurements: Measurements) -> Verdict:
     return Verdict((), tuple(dict.fromkeys(evidence)), tuple(dict.fromkeys(numbers)))
 
 
-def _take_reasons(text: str, m: Measurements) -> tuple[str, list[str]]:
-    """Return the text with each reason out of the measurements as one sign, and the list of these reasons."""
+def _take_reasons(sentence: str, m: Measurements) -> tuple[str, list[str]]:
+    """Return the plain sentence with each reason out of the measurements as one sign, and the list of these reasons.
+
+    A reason counts in the measurements' own words alone: digits for number words are other words.
+    """
     keys = {x.reason: k for k, x in m.values.items() if x.reason}
     keys |= {x.reason: f"finding:{k}" for k, x in m.findings.items() if x.reason}
-    known = {plain(reason(m, k)) for k in keys.values()}
+    text, said = plain(sentence), sentence.lower()
+    known = {plain(words) for words in (reason(m, k) for k in keys.values()) if words.lower() in said}
     why = sorted((r for r in known if f": {r}" in text or f", {r}" in text), key=len, reverse=True)
     for k, words in enumerate(why):
         text = text.replace(f": {words}", f": ⟦{k}⟧").replace(f", {words}", f", ⟦{k}⟧")

@@ -68,10 +68,15 @@ def sentences(text: str) -> list[str]:
     return [p.strip().removesuffix(".").strip() for p in parts if p.strip(" .")]
 
 
-def plain(text: str) -> str:
-    """Return the text with one form for each sign and space, and number words as digits."""
+def tidy(text: str) -> str:
+    """Return the text with one form for each sign and space."""
     text = unicodedata.normalize("NFKC", text.translate(_SIGNS)).translate(_SIGNS)
-    return _digits(re.sub(r"\s+", " ", text).strip())
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def plain(text: str) -> str:
+    """Return the tidy text with number words as digits."""
+    return _digits(tidy(text))
 
 
 def items(text: str) -> list[object]:

@@ -8,7 +8,7 @@ from ecgseg.recording import Recording
 from ecgseg.report import prompts
 from ecgseg.report.checker import check
 from ecgseg.report.model import Rejected, Report, Sentence
-from ecgseg.report.reading import plain, sentences
+from ecgseg.report.reading import sentences, tidy
 from ecgseg.report.slots import Slot
 from ecgseg.report.template import about, all_slots, as_sentence
 from ecgseg.report.wording import name_of, upper
@@ -50,7 +50,7 @@ def judge(text: str, slot: Slot, m: Measurements) -> Judged:
         if verdict.accepted:
             accepted += 1
             # What was checked is what is delivered: one form of each sign, digits for number words.
-            kept[f"{upper(plain(sentence))}."] = verdict.evidence
+            kept[f"{upper(tidy(sentence))}."] = verdict.evidence
             # Of a value that is there its number must be told: `within the usual range` is not enough.
             spoken.update(k for k in verdict.evidence if k not in m.values or m.values[k].value is None)
             spoken.update(verdict.numbers)

@@ -27,6 +27,7 @@ TEMPER = 0.6  # the evidence's parts are not independent: log likelihoods count 
 SURE_NAME = 0.5  # probability of a name that counts when it contradicts
 MIN_SHARE = 0.6  # of the posterior: below this a page is left unnamed
 RHYTHM_SURE = 0.7  # below this a rhythm strip is left unnamed
+FREE_PLAIN = 0.85  # below this its name is called doubtful
 MIN_FOUND = 0.6  # of a forced layout's rows
 PLAUSIBLE = -3.5  # nats per row of the layout, without names: less, and the page does not look like it
 MIN_SPELLED, SPELLED = 6, 0.8  # names, and their share of all strips, that tell a layout whatever the rows look like
@@ -257,6 +258,8 @@ def _with_free_names(fit: Fit, echoes: Echoes | None) -> tuple[Fit, float, list[
             lead = f"R{s.row + 1}"
         else:
             sure *= float(p.max())
+            if p.max() < FREE_PLAIN:
+                doubts.append(f"the strip in row {s.row + 1} is {lead} with {p.max():.0%}: its name is hard to read")
         strips.append(replace(s, lead=lead))
     return replace(fit, layout=replace(layout, strips=tuple(strips))), sure, doubts
 

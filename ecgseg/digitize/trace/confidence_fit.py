@@ -36,6 +36,7 @@ from ecgseg.metrics import score_page
 from ecgseg.recording import Recording
 from ecgseg.render.crops import SUBCOLUMNS
 
+MORE_IS_SURER = (1, 1, -1, 0, 1, 1, -1, 0, 0)  # of FEATURES: no claim may rise with doubt
 MAX_WRONG = 0.02  # of the samples that are kept: share further off than WRONG_MM
 WRONG_MM = 1.0
 LEAST_KEEP = 0.5  # below this it is likelier that something else was read than the trace: a gap is better
@@ -64,7 +65,7 @@ def fit_samples(cases: list[Case]) -> Calibration:
             long.append(case.evidence.piece.ravel()[at] >= SHORTEST_MM * PX_PER_MM * SUBCOLUMNS)
     x, e, long = np.concatenate(values), np.concatenate(off), np.concatenate(long)
     page = np.repeat(np.arange(len(off)) // 2, [len(o) for o in off])
-    close, trace = (logistic(x, e < limit) for limit in (CLOSE_MM, TRACE_MM))
+    close, trace = monotone(x, e < CLOSE_MM, MORE_IS_SURER), logistic(x, e < TRACE_MM)
     real = np.isfinite(e)
     p = probability(x, trace) * long
     keep = best_threshold(p[real], e[real], np.concatenate(height)[real], page[real])
@@ -83,6 +84,20 @@ def logistic(x: np.ndarray, true: np.ndarray, ridge: float = 1e-4, rounds: int =
         slope = x.T @ (true - p) - shrink @ factors
         factors = factors + np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + shrink, slope)
     return tuple(round(float(f), 5) for f in factors)
+
+
+def monotone(x: np.ndarray, true: np.ndarray, signs: tuple[int, ...]) -> tuple[float, ...]:
+    """Return `logistic` without the features whose factors have another sign than `signs` says (0: either)."""
+    use = np.arange(x.shape[1])
+    while True:
+        intercept, *factors = logistic(x[:, use], true)
+        right = np.array(factors) * np.array(signs)[use] >= 0
+        if right.all():
+            break
+        use = use[right]
+    every = np.zeros(x.shape[1])
+    every[use] = factors
+    return (intercept, *(float(f) for f in every))
 
 
 def best_threshold(p: np.ndarray, off: np.ndarray, height: np.ndarray, page: np.ndarray) -> float:
