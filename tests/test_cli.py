@@ -14,6 +14,7 @@ from PIL import Image
 
 from ecgseg.digitize import batch, cli
 from ecgseg.digitize.options import OptionError, load_options
+from ecgseg.digitize.pagefiles import summary
 from ecgseg.errors import ReadError
 from ecgseg.recording import read_csv
 
@@ -239,3 +240,9 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_quality_of_a_page_is_that_of_the_leads_on_it():
+    about = {"provenance": {}, "warnings": [], "length_s": 10.0, "quality": {"I": 0.0, "II": 0.9, "III": 0.0}}
+    assert summary(about | {"windows_s": {"II": (0.0, 10.0)}})["quality"] == 0.9
+    assert summary(about | {"windows_s": {"I": (0, 10), "II": (0, 10), "III": (0, 10)}})["quality"] == 0.3

@@ -124,7 +124,9 @@ def summary(about: dict) -> dict:
     """Return what an index tells of a record, from its JSON; values that are not there are None."""
     source, measured = about["provenance"], about.get("measured", {})
     scale, layout = source.get("scale", {}), source.get("layout", {})
-    quality = [q for q in about["quality"].values() if q is not None and math.isfinite(q)]
+    # Leads that are not on the page are no bad ones: a good single strip is a good page.
+    printed = about.get("windows_s") or about["quality"]
+    quality = [q for lead, q in about["quality"].items() if lead in printed and q is not None and math.isfinite(q)]
     value = {key: measured.get(key, {}).get("value") for key in MEASURED}
     return {
         "record": source.get("record", 1),
