@@ -44,6 +44,16 @@ class Standin:
         return several(readings) if len(readings) > 1 else readings
 
 
+class Seen(Standin):
+    """A Standin that notes the names of what it reads."""
+
+    names: list[str] = []  # noqa: RUF012
+
+    def read_all(self, picture):
+        self.names.append(picture.source.rsplit("/", 1)[-1])
+        return super().read_all(picture)
+
+
 def picture(path: Path, shade: int = 255) -> Path:
     """Write a small picture whose colour tells it from others."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ import json
 
 import pyarrow.parquet
 import pytest
-from archive_standin import OUTPUT, Standin, bad_file, inline, picture
+from archive_standin import OUTPUT, Seen, Standin, bad_file, inline, picture
 from PIL import Image
 
 from ecgseg.archive import __main__ as rebuild
@@ -49,14 +49,6 @@ def pdf_of(path, pages):
     first, *rest = [Image.new("RGB", (200, 200), (40 * k, 0, 0)) for k in range(1, pages + 1)]
     first.save(path, save_all=True, append_images=rest)
     return path
-
-
-class Seen(Standin):
-    names: list[str] = []  # noqa: RUF012
-
-    def read_all(self, picture):
-        self.names.append(picture.source.rsplit("/", 1)[-1])
-        return super().read_all(picture)
 
 
 @pytest.fixture

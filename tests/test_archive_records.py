@@ -4,7 +4,7 @@ import json
 
 import pyarrow.parquet
 import pytest
-from archive_standin import OUTPUT, Standin, inline, picture
+from archive_standin import OUTPUT, Seen, inline, picture
 
 from ecgseg.archive.journal import FileJournal
 from ecgseg.archive.names import Names, record_of
@@ -15,14 +15,6 @@ from ecgseg.recording import read_csv
 @pytest.fixture(autouse=True)
 def _inline(monkeypatch):
     inline(monkeypatch)
-
-
-class Seen(Standin):
-    names: list[str] = []  # noqa: RUF012
-
-    def read_all(self, picture):
-        self.names.append(picture.source.rsplit("/", 1)[-1])
-        return super().read_all(picture)
 
 
 @pytest.fixture
