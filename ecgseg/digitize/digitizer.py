@@ -1,5 +1,6 @@
 """Image -> Recording: the whole way from a picture of a page to a calibrated recording, one call."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from ecgseg.recording import Recording
 FLAT_PX_PER_MM = 8.0  # what the shipped networks were trained at: 200 dpi, 0.125 mm a pixel
 AGREES = 0.8  # of leads with the laws between them: a page that lies upright, read in its layout, has more
 PLAINLY = 0.2  # better agreement that makes a turned page believed
+CONFIRMS = 0.6  # of a layout with all its names: the page's scale is right
 MAYBE = 0.15  # probability from which a page's text may lie so
 MIRRORED = 0.9
 LIES = {1: "on its side (its top to the right)", 2: "upside down", 3: "on its side (its top to the left)"}
@@ -134,7 +136,7 @@ class Digitizer:
             sheets = separate_sheets(pixels, grid_net)
         readings, doubts = self._read_sheets(sheets, pixels.shape) if sheets else ([], ())
         if not readings:
-            readings = self._read_page(*self._flat(pixels, dpi, grid_net), pixels.shape, clock)
+            readings = self._read_picture(pixels, dpi, grid_net, clock)
         for number, reading in enumerate(readings, 1):
             recording = reading.recording
             recording.name = name
@@ -162,6 +164,19 @@ class Digitizer:
             seen = f"{len(sheets.sheets)} sheets of paper seem to lie in the picture"
             return [], (f"{seen}, but not each could be read by itself ({error}): it was read as one page",)
         return readings, ()
+
+    def _read_picture(self, pixels: np.ndarray, dpi, grid_net, clock: Clock) -> list[Reading]:
+        """Return the readings of a picture of one sheet by the first scale of its page that can be believed."""
+        for flat, said in self._flats(pixels, dpi, grid_net):
+            try:
+                readings = self._read_page(flat, said, pixels.shape, clock)
+            except LayoutError:
+                if not flat.grid.doubt:
+                    raise
+                continue
+            if not flat.grid.doubt or any(_confirms(reading.located) for reading in readings):
+                return readings
+        raise AssertionError("the last of the flat pages is without doubt, or an error is raised")
 
     def _read_page(self, flat: FlatPage, said: tuple[str, ...], shape, clock: Clock) -> list[Reading]:
         """Return the readings of the records on a flat page; `said`: warnings so far, `shape`: the picture's."""
@@ -193,11 +208,18 @@ class Digitizer:
         recording.provenance.update(provenance(self.nets, self.options, self.device, shape, page, clock.laps))
         return Reading(recording, page.flat, page.located, page.traces, page.calibration)
 
-    def _flat(self, pixels: np.ndarray, dpi, grid_net) -> tuple[FlatPage, tuple[str, ...]]:
-        """Return the flat page by the scale given, by its grid, or by what else tells the scale; and warnings."""
+    def _flats(self, pixels: np.ndarray, dpi, grid_net) -> Iterator[tuple[FlatPage, tuple[str, ...]]]:
+        """Yield the flat page by the scale given, by its grid, or by what else tells the scale; each with warnings.
+
+        Pages whose grid is doubtful come first, one without doubt is the last; raises GridError if there is none.
+        """
         given = self.options.px_per_mm
         try:
-            return flat_page(pixels, given, grid_net), ()
+            flat = flat_page(pixels, given, grid_net)
+            yield flat, ()
+            if not flat.grid.doubt:
+                return
+            refused = GridError(flat.grid.doubt)
         except GridError as error:
             if given is not None:
                 raise
@@ -206,16 +228,18 @@ class Digitizer:
             # Where there is a grid the page may be tilted or bent: pulses tell nothing of that, but following the
             # lines from where they are plainest does, slowly.
             try:
-                return flatten_bent(pixels, FLAT_PX_PER_MM), ()
+                bent = flatten_bent(pixels, FLAT_PX_PER_MM)
             except GridError:
                 raise refused from None
+            yield bent, ()
+            return
         try:
             scale = scale_without_grid(pixels, lambda image: self._look(image)[1], dpi)
         except GridError as error:
             raise GridError(f"{refused}; without it: {error}") from error
         grid = replace(grid_from_scale(pixels, scale.px_per_mm), source=scale.how, confidence=scale.confidence)
         warning = f"no usable grid: the scale is from {HOW[scale.how].removeprefix('no grid: ')}"
-        return flatten(pixels, grid, FLAT_PX_PER_MM), (warning, *scale.warnings)
+        yield flatten(pixels, grid, FLAT_PX_PER_MM), (warning, *scale.warnings)
 
     def _look(self, image: np.ndarray) -> tuple[PageMaps, Findings]:
         return look(self.nets.page, self.nets.name, image)
@@ -306,6 +330,12 @@ class Digitizer:
         return replace(located, strips=strips), traces
 
 
+def _confirms(located: Located) -> bool:
+    """Return whether a page's scale is confirmed by what was found: rows and names of a layout, as long as that has."""
+    known = located.layout is not None and located.layout.name != "custom"
+    return known and located.confidence >= CONFIRMS
+
+
 def _sees_grid(pixels: np.ndarray, grid_net) -> bool:
     try:
         see_field(pixels, grid_net)
@@ -322,7 +352,12 @@ def _box(located: Located) -> tuple[float, float, float, float]:
 
 
 def _belief(page: _Page) -> float:
-    """Return how much a reading is to be believed against the same page turned: its leads' agreement and its names'."""
+    """Return how much a reading is to be believed against the same page turned: its leads' agreement and its names'.
+
+    Strips without names have nothing to contradict: that is no reason to turn a page.
+    """
+    if not page.located.named:
+        return 0.0
     agree, contradict = page.located.names_agreeing, page.located.names_contradicting
     return page.agreement + (agree - contradict) / max(agree + contradict, 4)
 

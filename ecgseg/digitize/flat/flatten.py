@@ -37,7 +37,8 @@ TOGETHER = 9  # crossings
 NEAR_MM = 0.4  # a plate further off the map bridges a gap
 BLEND_NODES = 3.0
 STRAY = 0.02  # of the crossings are no crossings: beyond the sheet, under ink
-LEAST_MERIT = 0.5  # with less, most of the maps tried were wrong
+SURE_MERIT = 0.5  # with less, half of the maps tried were wrong: those with lines of one spacing by a factor
+LEAST_MERIT = 0.4  # with less, most were
 PLAIN_PRESENCE = 0.85  # of a map's lines: with less, some of the pages tried were off by a line in places
 BEYOND_MM = 100.0  # of it beyond the grid
 MOST_MM = 900.0  # of a page's side: more is a map that ran away
@@ -48,7 +49,7 @@ def flat_page(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> Fla
 
     A flat scan's grid is measured as one plane. Where the GridNet sees another grid than that, or a page that does not
     lie in one plane, its field is refined by the phase of the lines. Without a network only flat scans are read.
-    Raises GridError, saying what was found.
+    A grid with a `doubt` must be confirmed by what is on the page. Raises GridError, saying what was found.
     """
     if px_per_mm is not None:
         return flatten(pixels, grid_from_scale(pixels, px_per_mm), FLAT_PX_PER_MM)
@@ -73,17 +74,25 @@ def flat_page(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> Fla
         plane = plane or _plane(pixels)
         if plane and plane.confidence > (best[0].merit if best else 0.0):
             return judged(flatten_nearly_flat(pixels, plane, FLAT_PX_PER_MM))
-    if best is not None and best[0].merit < LEAST_MERIT:
-        refused = GridError(
-            f"no grid found: few of its lines are in step over the page (a merit of {best[0].merit:.2f}, expected "
-            f"{LEAST_MERIT:g}); give the scale of a flat page with digitize.px_per_mm=…"
-        )
-    elif best is not None:
-        return judged(flatten_mapped(pixels, *best, FLAT_PX_PER_MM), best[0].error)
+    if best is not None:
+        doubt = "" if best[0].merit >= SURE_MERIT else _doubt(best[0])
+        if best[0].merit >= LEAST_MERIT:
+            flat = judged(flatten_mapped(pixels, *best, FLAT_PX_PER_MM), best[0].error)
+            return replace(flat, grid=replace(flat.grid, doubt=doubt))
+        refused = GridError(doubt)
     raise refused or GridError(
         "no grid found: nowhere in the picture is paper with a grid on it to be seen; "
         "give the scale of a flat page with digitize.px_per_mm=…"
     )
+
+
+def _doubt(found: PhaseMap) -> str:
+    """Return what to say of a map that is refused, or is by what the page shows."""
+    if {1.0, 5.0} <= set(found.seen):
+        seen = f"few of its lines are in step over the page (a merit of {found.merit:.2f}, expected {SURE_MERIT:g})"
+    else:
+        seen = f"its lines have one spacing, in step by {found.presence:.2f}, which may be 1 mm or another"
+    return f"no grid found: {seen}; give the scale of a flat page with digitize.px_per_mm=…"
 
 
 def _better(one: PhaseMap, seen: Field, other: PhaseMap, seen_other: Field) -> bool:

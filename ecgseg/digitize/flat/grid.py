@@ -39,6 +39,7 @@ class Grid:
     `angle_deg`: of the horizontal lines, positive when they fall to the right. `skew_deg`: how far the
     axes are from a right angle. `residual_mm`: rms of the lines around the map, NaN when not measured.
     `error_mm`: rms of the map itself, estimated on the flattened page (`trust.judged`), NaN when not estimated.
+    `doubt`: why the grid is not to be believed unless what is on the page confirms it, "" where it is.
     """
 
     px_per_mm_x: float
@@ -51,6 +52,7 @@ class Grid:
     residual_mm: float = float("nan")
     error_mm: float = float("nan")
     warnings: tuple[str, ...] = ()
+    doubt: str = ""
 
     def to_image(self, mm: np.ndarray) -> np.ndarray:
         """Map points (…, 2) in mm to image pixels."""
