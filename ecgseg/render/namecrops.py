@@ -11,7 +11,10 @@ from ecgseg.render.draw.text import text_box
 from ecgseg.render.levels import Noise
 from ecgseg.render.printed.primitives import Scene
 
-NAMED, OTHER = 0.75, 0.12  # shares of windows about a name and about another text; the rest lies anywhere near a row
+# Shares of windows about a name, about another text, and about an upright stroke; the rest lies anywhere near a row.
+NAMED, OTHER, STROKE = 0.70, 0.12, 0.12
+NEAR_START_MM = 12.0  # a wave so near its strip's start may be taken for a name: its tip looks like an I
+TIP_MM = 2.0  # of a wave, at least, about what is usual there
 JITTER_MM = 0.9  # of the window's middle about the text's, standard deviation
 SCALE = 0.06  # of the window's scale, standard deviation
 APART_MM = 4.0  # a window of something else keeps so far from any name
@@ -56,6 +59,8 @@ def _place(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, int]:
         if others and kind < NAMED + OTHER:
             box = text_box(others[rng.integers(len(others))])
             place = rng.uniform(box.min(axis=0), box.max(axis=0))
+        elif kind < NAMED + OTHER + STROKE:
+            place = _stroke(scene, rng)
         else:
             trace = scene.traces[rng.integers(len(scene.traces))]
             place = np.array([rng.uniform(trace.x0 - 12, trace.x1), trace.baseline + rng.normal(0, 8)])
@@ -64,3 +69,19 @@ def _place(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, int]:
     else:
         place = np.array([-20.0, -20.0])  # off the sheet: nothing is written there
     return place, 0
+
+
+def _stroke(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Return a place (mm) on what stands upright at a strip's start: the tip of a wave, or an edge of a pulse."""
+    if scene.pulses and rng.random() < 0.3:
+        pulse = scene.pulses[rng.integers(len(scene.pulses))]
+        return pulse.points[rng.integers(len(pulse.points))]
+    trace = scene.traces[rng.integers(len(scene.traces))]
+    x, y = trace.points.T
+    near = (x < trace.x0 + NEAR_START_MM) & np.isfinite(y)
+    if not near.any():
+        return np.array([trace.x0, trace.baseline])
+    high = np.abs(y - np.median(y[near]))
+    tips = np.flatnonzero(near & (high > min(TIP_MM, high[near].max())))
+    tip = tips[rng.integers(len(tips))] if len(tips) else np.flatnonzero(near)[0]
+    return np.array([x[tip], y[tip] + rng.uniform(-2.0, 2.0)])
