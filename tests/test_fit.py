@@ -14,7 +14,7 @@ from ecgseg.digitize.locate.leadnames import (
     rows_of_names,
     strips_of_names,
 )
-from ecgseg.digitize.locate.rows import find_rows, row_pitches, with_missed_rows
+from ecgseg.digitize.locate.rows import Row, find_rows, row_pitches, rows_by_names, with_missed_rows
 from ecgseg.layout import LEADS, load_layout
 
 
@@ -140,3 +140,18 @@ def test_names_say_which_row_is_missing():
     offset = name_offsets(page_names(names, PX), find_rows(found, PX), 20.0)[0]
     ways = fit_layout(load_layout("6x1_limb"), Placement(evidence(found, offset), 20.0, 250.0))
     assert ways[0].rows == (-1, 0, 1, 2, 3, 4) and ways[0].score > ways[1].score + 5
+
+
+def test_names_in_step_tell_the_rows_that_crossing_traces_hide():
+    # Four rows, 12 mm apart; of the third nothing is found where it should be, and two pieces lie between the rows.
+    rows = [Row(y, 20.0, 270.0, ((20.0, 270.0, y),)) for y in (40.2, 46.0, 51.6, 70.0, 76.5)]
+    rows.append(Row(110.0, 20.0, 270.0, ((20.0, 270.0, 110.0),)))
+    told, pitch, between = rows_by_names(rows, [40.0, 52.0, 52.3, 64.0, 76.0])
+    assert [r.baseline for r in told] == pytest.approx([40.2, 51.6, 64.0, 76.5, 110.0], abs=0.2)
+    assert [r.missed for r in told] == [False, False, True, False, False]
+    assert pitch == pytest.approx(12, abs=0.2) and between == pytest.approx(500)
+
+
+@pytest.mark.parametrize("heights", [[40.0, 52.0, 64.0], [40.0, 52.0, 58.0, 76.0]])
+def test_few_names_or_names_out_of_step_tell_no_rows(heights):
+    assert rows_by_names([Row(40.0, 20.0, 270.0, ((20.0, 270.0, 40.0),))], heights) == ([], 0.0, 0.0)

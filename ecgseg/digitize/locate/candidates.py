@@ -1,13 +1,17 @@
 """Rows and names → all ways to understand a page: layouts, speeds, starts, places of names, distances of rows."""
 
+from dataclasses import replace
+
 from ecgseg.digitize.locate.fit import Evidence, Fit, Placement, fit_layout, row_heights, start_votes
 from ecgseg.digitize.locate.leadnames import Names, name_offsets
 from ecgseg.digitize.locate.records import with_second
-from ecgseg.digitize.locate.rows import Row, row_pitches, with_missed_rows
+from ecgseg.digitize.locate.rows import Row, row_pitches, rows_by_names, with_missed_rows
 from ecgseg.digitize.locate.unnamed import fit_unnamed, usual_seconds
 from ecgseg.layout import Layout
 
 START_STEP = 20.0  # mm: two starts that differ by less say the same
+SURE = 0.8  # probability of a name that may tell where rows are
+LEFT_OUT = 1.5  # nats: trace as long as a row that lies between those that names tell
 SHORTEST, LONGEST = 0.45, 1.6  # the longest row found, in lengths of the layout's rows
 
 
@@ -36,7 +40,7 @@ def all_fits(
                 places[key] = [Placement(evidence, x0, length) for x0 in starts]
             return places[key]
 
-        found += [
+        fits = [
             with_second(fit)
             for one in tried
             if len(tried) == 1 or SHORTEST < longest / (one.seconds * evidence.speed) < LONGEST
@@ -45,8 +49,15 @@ def all_fits(
         ]
         if unnamed:
             length = usual_seconds(evidence.rows, evidence.speed) * evidence.speed
-            found += [fit for place in placements(1, length)[:1] for fit in fit_unnamed(place)]
+            fits += [fit for place in placements(1, length)[:1] for fit in fit_unnamed(place)]
+        found += [_with_left_out(fit) for fit in fits] if evidence.left_out else fits
     return _distinct(found)
+
+
+def _with_left_out(fit: Fit) -> Fit:
+    """Return a fit less what the trace costs that it takes for none."""
+    nats = -LEFT_OUT * fit.evidence.left_out / fit.length
+    return replace(fit, score=fit.score + nats, parts={**fit.parts, "left out": nats})
 
 
 def _distinct(fits: list[Fit]) -> list[Fit]:
@@ -71,4 +82,9 @@ def _evidences(rows: list[Row], names: Names, size: tuple, speeds: tuple[float, 
         for offset in name_offsets(names, rows, pitch):
             asked = with_missed_rows(rows, pitch, [float(y) - offset for y in names.y])
             out += [Evidence(asked, pitch, names, offset, *size, speed) for speed in speeds]
+    sure = [float(y) for y, name in zip(names.y, names.names, strict=True) if name.score >= SURE]
+    for offset in {0.0, *name_offsets(names, rows, row_pitches(rows)[0])} if sure else ():
+        told, step, between = rows_by_names(rows, [y - offset for y in sure])
+        if between > 0:
+            out += [Evidence(told, step, names, offset, *size, speed, between) for speed in speeds]
     return out

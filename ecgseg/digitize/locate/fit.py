@@ -34,7 +34,8 @@ END_MM = 3.0  # rows may begin or end this much off without anything being wrong
 @dataclass(frozen=True)
 class Evidence:
     """What a page shows, in mm: its rows from the top (missed ones too), their distance, its names and where they
-    stand (`offset` below their row's baseline), its size (None where unknown) and the paper speed in mm/s."""
+    stand (`offset` below their row's baseline), its size (None where unknown), the paper speed in mm/s, and how much
+    trace (mm) was found between the rows and counts for none of them."""
 
     rows: list[Row]
     pitch: float
@@ -43,6 +44,7 @@ class Evidence:
     width: float | None
     height: float | None
     speed: float
+    left_out: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -166,8 +168,8 @@ class Placement:
 
     def _names(self, c: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         names, m = self.evidence.names, len(self.evidence.rows)
-        # Few names in all: perhaps none are printed, and one that is not there says little.
-        missed = NAME_MISSED * min(1.0, len(names) / 4)
+        # Few names in all, or doubtful ones: perhaps none are printed, and one that is not there says little.
+        missed = NAME_MISSED * min(1.0, sum(n.score for n in names.names) / 4)
         says = np.full((m, c, len(LEADS)), -missed)
         at = np.full((m, c), -1)
         astray = np.zeros(m)
@@ -176,7 +178,7 @@ class Placement:
             if row < 0:
                 continue
             if col < 0:
-                astray[row] -= NAME_ASTRAY
+                astray[row] -= NAME_ASTRAY * names.names[k].score
             elif at[row, col] < 0 or names.names[k].score > names.names[at[row, col]].score:
                 at[row, col] = k
                 says[row, col] = names.says[k] + NAME_FOUND

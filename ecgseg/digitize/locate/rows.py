@@ -16,6 +16,9 @@ MIN_SHARE = 0.2  # and so is one with less than this share of what the longest r
 FULL = 0.5  # of what the longest row has: a row that counts for the rows' distance
 CLOSEST = 9.0  # rows nearer than this are crowded
 ALONE = 25.0  # the distance assumed where there is one row only: names stand nearer
+MIN_LINES, LINE_STEP = 4, 0.2  # lines of names whose distances differ by no more than this share of it tell the rows
+NAMED_REACH = 0.3  # of the rows' distance: a row of trace this near to where its name asks for one is that row
+FOUND_BY_NAMES = 0.5  # of the rows that names ask for
 POINT_REACH = 5.0  # a strip's start is marked at its baseline, give or take a wave
 
 
@@ -115,6 +118,45 @@ def with_missed_rows(rows: list[Row], pitch: float, heights: list[float]) -> lis
             if y > 0 and any(abs(h - y) < 0.3 * pitch for h in heights):
                 asked.append(_missed(y))
     return sorted(asked, key=lambda r: r.baseline)
+
+
+def rows_by_names(rows: list[Row], heights: list[float]) -> tuple[list[Row], float, float]:
+    """Return the rows that lines of names ask for, their distance, and how much trace (mm) of other rows lies between.
+
+    heights: where (mm) names ask for a row, those of one line alike. Where traces cross each other what is found of
+    them lies anywhere, while names stand in line. Rows above and below all names are kept. Returns no rows where the
+    lines are few or not in step, or trace is found in the place of too few.
+    """
+    lines: list[list[float]] = []
+    for y in sorted(heights):
+        if lines and y - lines[-1][-1] <= SAME_LINE:
+            lines[-1].append(y)
+        else:
+            lines.append([y])
+    at = np.array([np.median(line) for line in lines])
+    if len(at) < MIN_LINES:
+        return [], 0.0, 0.0
+    steps = np.diff(at)
+    pitch = float(np.median(steps))
+    count = np.rint(steps / pitch)
+    if count.min() < 1 or (np.abs(steps / pitch / np.maximum(count, 1) - 1) > LINE_STEP).any():
+        return [], 0.0, 0.0
+    at = np.interp(np.arange(count.sum() + 1), np.r_[0, np.cumsum(count)], at)
+    kept, left_out = [], 0.0
+    claimed: dict[int, Row] = {}
+    for r in rows:
+        k = int(np.abs(at - r.baseline).argmin())
+        if not at[0] - 0.5 * pitch < r.baseline < at[-1] + 0.5 * pitch:
+            kept.append(r)
+        elif abs(at[k] - r.baseline) <= NAMED_REACH * pitch and r.covered > (claimed[k].covered if k in claimed else 0):
+            left_out += claimed[k].covered if k in claimed else 0.0
+            claimed[k] = r
+        else:
+            left_out += r.covered
+    if len(claimed) < FOUND_BY_NAMES * len(at):
+        return [], 0.0, 0.0
+    kept += [claimed.get(k, _missed(float(y))) for k, y in enumerate(at)]
+    return sorted(kept, key=lambda r: r.baseline), pitch, left_out
 
 
 def _missed(y: float) -> Row:

@@ -11,7 +11,7 @@ from ecgseg.layout import LEADS, Layout, Strip
 COLUMNS = (1, 2, 3, 4, 6)
 USUAL_SECONDS = (10.0, 7.5, 5.0, 6.0, 2.5)
 SNAP = 0.04  # a row this near to a usual length has it
-PRIOR = -4.0  # nats: how much rarer a page of no known layout is than one of a given layout
+PRIOR = -6.0  # nats: how much rarer a page of no known layout is than one of a given layout
 TWICE = 2.5  # nats: two short strips of one name
 MIN_SCORE = 0.5  # a name read with less is no ground for naming a strip that nothing else names
 
