@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 from ecgseg.paths import WEIGHTS
 from ecgseg.recording import Recording
@@ -24,11 +24,13 @@ CLAIM = 0.1  # mass times ink of a position that is more than the least unlikely
 SHORTEST_MM = 5.0  # a shorter piece of trace that no ink connects is a grid line or a letter more often than not
 LEAST_MASS = 0.2  # a position with less of the distribution is no peak, whatever is around it
 _LONGEST = 2000  # sub-columns; a piece of trace longer than 60 mm is not more certain for its length
-FEATURES = ("mass", "ink", "spread", "slope", "piece", "around", "shared", "rival", "astray")
+_CROSSING_MM = 1.0  # length over which a flank that crosses another row's is seen
+FEATURES = ("mass", "ink", "spread", "slope", "piece", "around", "shared", "rival", "astray", "crossed")
 
 # dB of signal over noise → quality; documented in the model card, never fitted.
 _QUALITY_DB, _QUALITY = (0.0, 10.0, 20.0, 30.0), (0.0, 0.5, 0.9, 1.0)
-TERMS = ("ratio", "signal", "sure", "gap")
+TERMS = ("ratio", "sure", "gap", "top", "page")
+_TOP = 20  # one sample in so many, the furthest from rest, is of the tops of complexes: most of a lead's energy
 _USUAL_GAIN, _USUAL_SPEED = 10.0, 25.0  # mm/mV, mm/s where a recording does not say its own
 PLACED_MM = 0.06  # rms by which rows were misplaced along time, on rendered pages and others
 _BLANK_DB = -10.0  # a lead of which nothing was read has no signal at all
@@ -74,6 +76,7 @@ def features(evidence: Evidence) -> np.ndarray:
             shared,
             rival,
             _astray(evidence),
+            _crossed(evidence, plain),
         ],
         axis=-1,
     )
@@ -94,17 +97,27 @@ def _logit(p: np.ndarray) -> np.ndarray:
     return np.log((p + 1e-3) / (1 - p + 1e-3))
 
 
-def _shared(evidence: Evidence, plain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how much of the ink about each sample another row claims, and by how much the other is plainer there."""
+def _side_by_side(evidence: Evidence, *values: np.ndarray) -> tuple[list[np.ndarray], list[tuple[int, slice]]]:
+    """Return arrays (rows, n) with each row where it lies on the page, NaN beside it, and where each row is now."""
     rows, n = evidence.y.shape
     start = (evidence.left - evidence.left.min()) * _SUBCOLUMNS
-    y = np.full((rows, n + start.max()), np.nan)
-    seen = np.zeros_like(y)
-    for i, s in enumerate(start):
-        y[i, s : s + n], seen[i, s : s + n] = evidence.y[i], plain[i]
+    cuts = [(i, slice(s, s + n)) for i, s in enumerate(start)]
+    placed = []
+    for v in values:
+        wide = np.full((rows, n + start.max()), np.nan)
+        for cut in cuts:
+            wide[cut] = v[cut[0]]
+        placed.append(wide)
+    return placed, cuts
+
+
+def _shared(evidence: Evidence, plain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much of the ink about each sample another row claims, and by how much the other is plainer there."""
+    (y, seen), cuts = _side_by_side(evidence, evidence.y, plain)
+    seen = np.nan_to_num(seen)
     shared, rival = np.zeros_like(y), np.zeros_like(y)
-    for a in range(rows):
-        for b in range(rows):
+    for a in range(len(y)):
+        for b in range(len(y)):
             # A position without ink claims nothing.
             close = (np.abs(y[a] - y[b]) < _SAME_MM * _PX_PER_MM) & (seen[b] > CLAIM)
             if a == b or not close.any():
@@ -112,8 +125,22 @@ def _shared(evidence: Evidence, plain: np.ndarray) -> tuple[np.ndarray, np.ndarr
             share = uniform_filter1d(close.astype(float), _length())
             shared[a] = np.maximum(shared[a], share)
             rival[a] = np.maximum(rival[a], share * np.maximum(seen[b] - seen[a], 0))
-    cuts = [(i, slice(s, s + n)) for i, s in enumerate(start)]
     return np.stack([shared[c] for c in cuts]), np.stack([rival[c] for c in cuts])
+
+
+def _crossed(evidence: Evidence, plain: np.ndarray) -> np.ndarray:
+    """Return the share of the surroundings in which another row's trace passes the height of each sample, (rows, n)."""
+    (y, seen), cuts = _side_by_side(evidence, evidence.y, plain)
+    length, margin = _length(_CROSSING_MM), _SAME_MM * _PX_PER_MM
+    drawn = np.nan_to_num(seen) > CLAIM
+    low = minimum_filter1d(np.where(drawn, y, np.inf), length, axis=1) - margin
+    high = maximum_filter1d(np.where(drawn, y, -np.inf), length, axis=1) + margin
+    crossed = np.zeros_like(y)
+    for a in range(len(y)):
+        others = np.arange(len(y)) != a
+        crossed[a] = ((y[a] > low[others]) & (y[a] < high[others])).any(axis=0)
+    crossed = uniform_filter1d(crossed, length, axis=1)
+    return np.stack([crossed[c] for c in cuts])
 
 
 @dataclass(frozen=True)
@@ -168,8 +195,9 @@ def lead_terms(recording: Recording, lead: str, error: tuple[tuple[float, float]
 
     ratio: signal over expected noise in dB, the noise being what samples so sure are usually off by, what a shift by
     PLACED_MM and by the error of the page's map makes of the lead's slopes, and in a gap the trace's height on both
-    sides of it, or the whole signal where that is more; signal: its own power in dB of a mV²;
-    sure: the lowest tenth of the confidence; gap: share of the lead's window that was not read.
+    sides of it, or the whole signal where that is more; sure: the lowest tenth of the confidence; gap: share of the
+    lead's window that was not read; top: mean confidence of the samples furthest from rest, which hold most of the
+    signal; page: mean of that of all leads, since what blurs one complex blurs others.
     """
     samples = recording.lead(lead).astype(float)
     read = np.isfinite(samples)
@@ -192,7 +220,21 @@ def lead_terms(recording: Recording, lead: str, error: tuple[tuple[float, float]
     missed = np.interp(at, at[read], level[read])[~read & _printed(recording, lead)] ** 2
     lost = max(power, float(missed.mean())) if missed.size else power
     noise = (1 - gap) * float(off.mean()) + gap * lost
-    return np.array([10 * np.log10(power / noise), 10 * np.log10(power), np.quantile(confidence, 0.1), gap])
+    tops = [top for name in recording.leads if (top := _top_confidence(recording, name)) is not None]
+    top = _top_confidence(recording, lead)
+    return np.array([10 * np.log10(power / noise), np.quantile(confidence, 0.1), gap, top, np.mean(tops)])
+
+
+def _top_confidence(recording: Recording, lead: str) -> float | None:
+    """Return the mean confidence of the samples of a lead that are furthest from rest; None where few were read."""
+    samples, i = recording.lead(lead).astype(float), recording.leads.index(lead)
+    read = np.isfinite(samples)
+    if read.sum() < 2:
+        return None
+    if recording.confidence is None:
+        return 1.0
+    height = np.abs(samples[read] - np.median(samples[read]))
+    return float(recording.confidence[i][read][np.argsort(-height)[: max(1, len(height) // _TOP)]].mean())
 
 
 def _printed(recording: Recording, lead: str) -> np.ndarray:

@@ -36,7 +36,7 @@ from ecgseg.metrics import score_page
 from ecgseg.recording import Recording
 from ecgseg.render.crops import SUBCOLUMNS
 
-MORE_IS_SURER = (1, 1, -1, 0, 1, 1, -1, 0, 0)  # of FEATURES: no claim may rise with doubt
+MORE_IS_SURER = (1, 1, -1, 0, 1, 1, -1, 0, 0, -1)  # of FEATURES: no claim may rise with doubt
 MAX_WRONG = 0.02  # of the samples that are kept: share further off than WRONG_MM
 WRONG_MM = 1.0
 LEAST_KEEP = 0.5  # below this it is likelier that something else was read than the trace: a gap is better
