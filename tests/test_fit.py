@@ -152,6 +152,6 @@ def test_names_in_step_tell_the_rows_that_crossing_traces_hide():
     assert pitch == pytest.approx(12, abs=0.2) and between == pytest.approx(500)
 
 
-@pytest.mark.parametrize("heights", [[40.0, 52.0, 64.0], [40.0, 52.0, 58.0, 76.0]])
+@pytest.mark.parametrize("heights", [[40.0, 52.0, 64.0], [40.0, 52.0, 52.2, 52.4], [40.0, 52.0, 58.0, 76.0]])
 def test_few_names_or_names_out_of_step_tell_no_rows(heights):
     assert rows_by_names([Row(40.0, 20.0, 270.0, ((20.0, 270.0, 40.0),))], heights) == ([], 0.0, 0.0)

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from ecgseg.digitize.locate.fit import Evidence, Fit, Placement, fit_layout, row_heights, start_votes
 from ecgseg.digitize.locate.leadnames import Names, name_offsets
 from ecgseg.digitize.locate.records import with_second
@@ -10,6 +12,7 @@ from ecgseg.digitize.locate.unnamed import fit_unnamed, usual_seconds
 from ecgseg.layout import Layout
 
 START_STEP = 20.0  # mm: two starts that differ by less say the same
+OTHER_STEP = 0.2  # share by which the distance of lines of names differs from that of rows
 SURE = 0.8  # probability of a name that may tell where rows are
 LEFT_OUT = 1.5  # nats: trace as long as a row that lies between those that names tell
 SHORTEST, LONGEST = 0.45, 1.6  # the longest row found, in lengths of the layout's rows
@@ -85,6 +88,6 @@ def _evidences(rows: list[Row], names: Names, size: tuple, speeds: tuple[float, 
     sure = [float(y) for y, name in zip(names.y, names.names, strict=True) if name.score >= SURE]
     for offset in {0.0, *name_offsets(names, rows, row_pitches(rows)[0])} if sure else ():
         told, step, between = rows_by_names(rows, [y - offset for y in sure])
-        if between > 0:
+        if between > 0 or (told and OTHER_STEP < abs(np.log(step / row_pitches(rows)[0]))):
             out += [Evidence(told, step, names, offset, *size, speed, between) for speed in speeds]
     return out

@@ -16,7 +16,8 @@ MIN_SHARE = 0.2  # and so is one with less than this share of what the longest r
 FULL = 0.5  # of what the longest row has: a row that counts for the rows' distance
 CLOSEST = 9.0  # rows nearer than this are crowded
 ALONE = 25.0  # the distance assumed where there is one row only: names stand nearer
-MIN_LINES, LINE_STEP = 4, 0.2  # lines of names whose distances differ by no more than this share of it tell the rows
+MIN_LINES, LINE_STEP = 3, 0.2  # lines of names whose distances differ by no more than this share of it tell the rows
+MIN_LINED = 4  # names on them
 NAMED_REACH = 0.3  # of the rows' distance: a row of trace this near to where its name asks for one is that row
 FOUND_BY_NAMES = 0.5  # of the rows that names ask for
 POINT_REACH = 5.0  # a strip's start is marked at its baseline, give or take a wave
@@ -96,8 +97,10 @@ def row_pitches(rows: list[Row]) -> list[float]:
     ratio = gaps[None, :] / gaps[:, None]
     whole = np.abs(ratio - 1) < 0.2
     support = whole.sum(axis=1) + 0.4 * (np.abs(ratio - 2) < 0.3).sum(axis=1)
-    # Between distances of equal support the larger: a false row halves a distance, a missed one must double it.
-    best = max(range(len(gaps)), key=lambda k: (round(support[k], 3), gaps[k]))
+    # Between distances of equal support the larger: a false row halves a distance, a missed one must double it. Where
+    # no two agree the largest may be that to a false row far off, such as the sheet's edge.
+    usual = np.median(gaps) if support.max() == 1 and len(gaps) > 2 else np.inf
+    best = max(range(len(gaps)), key=lambda k: (round(support[k], 3), min(gaps[k], usual)))
     return [float(np.median(gaps[whole[best]]))]
 
 
@@ -134,7 +137,7 @@ def rows_by_names(rows: list[Row], heights: list[float]) -> tuple[list[Row], flo
         else:
             lines.append([y])
     at = np.array([np.median(line) for line in lines])
-    if len(at) < MIN_LINES:
+    if len(at) < MIN_LINES or len(heights) < MIN_LINED:
         return [], 0.0, 0.0
     steps = np.diff(at)
     pitch = float(np.median(steps))
