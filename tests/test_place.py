@@ -73,7 +73,7 @@ def test_a_doubtful_spike_at_a_strips_end_is_another_leads(broken, kept):
     x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
     last = 72 + LENGTH / 2
     seen.y[0] -= 28 * (np.abs(x - last) < 2) if broken else np.clip(28 - 3.5 * (last - x), 0, 28) * (x < last)
-    seen.mass[0, np.abs(x - last) < 3] = 0.5
+    seen.mass[0, np.abs(x - last) < 3] = 0.7
     y = strip_traces(strips(72, 2, 1), seen, shipped())[0][1]
     assert np.nanmin(y) == pytest.approx(kept, abs=2.0)
 

@@ -101,7 +101,8 @@ def read_case(net, page: Page) -> Case | None:
     spans = row_spans(strips)
     # Seeded by what differs from page to page.
     shift = np.random.default_rng(int(page.scene.width * 1e6)).normal(0, LOCATED_MM) * PX_PER_MM
-    evidence = read_rows(net, flat_image(page), list(spans.values()))
+    flat = flat_image(page)
+    evidence = read_rows(net, flat, list(spans.values()))
     truth, zero = np.full(evidence.y.shape, np.nan), np.zeros(evidence.y.shape)
     x = subcolumn_x(truth.shape[1] // SUBCOLUMNS)
     for i, (row, span) in enumerate(spans.items()):
@@ -116,5 +117,5 @@ def read_case(net, page: Page) -> Case | None:
     scene = page.scene
     gains = {t.strip.lead: scene.gain_of(t.strip.lead) for t in scene.traces}
     located = [replace(s, x0=s.x0 + shift, x1=s.x1 + shift) for s in strips]
-    strips, _ = place_strips(located, evidence)
+    strips, _ = place_strips(located, evidence, flat)
     return Case(page.noise, strips, evidence, truth, zero, printed, scene.speed, gains)

@@ -1,7 +1,7 @@
-"""Where strips lie to some hundredths of a millimetre: by where their rows' ink ends and where leads meet.
+"""Where strips lie to some hundredths of a millimetre: by bars between them, where rows' ink ends, and where leads meet.
 
 A millimetre is 40 ms. Rows start with pulses and names, but nothing stands where they end, and where two leads meet
-the trace jumps from one's last value to the other's first.
+the trace jumps from one's last value to the other's first. Bars between leads are more exact than both.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import numpy as np
 
 from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.trace.confidence import Evidence
+from ecgseg.digitize.trace.separators import bar_shift
 from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
 _PX = 8.0  # px/mm of the flat page
@@ -27,13 +28,18 @@ BEGIN_MM, FALL_MM = 1.0, 3.0  # of a row in which a pulse's falling edge may be 
 INK = 0.5
 
 
-def place_strips(strips: Sequence[LocatedStrip], evidence: Evidence) -> tuple[list[LocatedStrip], float]:
-    """Return the strips shifted together to where their trace says they lie, and the shift in mm.
+def place_strips(
+    strips: Sequence[LocatedStrip], evidence: Evidence, image: np.ndarray | None = None
+) -> tuple[list[LocatedStrip], float]:
+    """Return the strips shifted together to where bars between them or their trace say they lie, and the shift in mm.
 
-    strips: as located, to within SEARCH_MM; evidence: of their rows, from the top. Nothing moves where fewer than two
-    rows, or than half of the rows, end at the same place.
+    strips: as located, to within SEARCH_MM; evidence: of their rows, from the top; image (H, W, 3) uint8: the flat
+    page, None to look at the traces alone. Nothing moves where there are no bars that agree and fewer than two rows,
+    or than half of the rows, end at the same place.
     """
-    shift = _shift(strips, evidence)
+    shift = None if image is None else bar_shift(strips, image)
+    if shift is None:
+        shift = _shift(strips, evidence)
     moved = [replace(s, x0=s.x0 + shift * _PX, x1=s.x1 + shift * _PX) for s in strips]
     return moved, shift
 

@@ -58,7 +58,7 @@ def trace_strips(
     that something else was read than the trace.
     """
     evidence = read_rows(net, image, list(row_spans(strips).values()), height, again)
-    strips = place_strips(strips, evidence)[0]
+    strips = place_strips(strips, evidence, image)[0]
     return strips, strip_traces(strips, evidence, calibration or shipped())
 
 
