@@ -1,4 +1,4 @@
-"""Where strips lie to some hundredths of a millimetre: by bars between them, where rows' ink ends, and where leads meet.
+"""Where strips lie to some hundredths of a millimetre: by bars between them, by rows' ends, and by where leads meet.
 
 A millimetre is 40 ms. Rows start with pulses and names, but nothing stands where they end, and where two leads meet
 the trace jumps from one's last value to the other's first. Bars between leads are more exact than both.

@@ -1,4 +1,4 @@
-"""Where strips lie by the bars that machines print between them: each stands where one lead ends and the next begins."""
+"""Where strips lie by the bars printed between them: each stands where one lead ends and the next begins."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ LEAST_DARK = 0.15  # of the paper's brightness: the darkest thing there, else no
 DARK = 0.5  # of the darkest thing
 LEAST_LENGTH_MM = 2.0
 SAME_END_MM = 0.5  # columns of one bar, and the two lines of a double one, begin and end alike
-FAINT = 0.1  # of a bar's darkness
+FAINT = 0.2  # of a bar's darkness
 MOST_WIDE_MM = 3.0  # from edge to edge, of a double one too
 MIN_BARS, MIN_SHARE = 3, 0.5  # bars that agree, and their share of the places where strips meet
 AGREE_MM = 0.08
@@ -55,9 +55,11 @@ def _bar(image: np.ndarray, x: float, y: float) -> float | None:
     if length[k] < LEAST_LENGTH_MM * _PX or not inside:
         return None
     alike = np.flatnonzero((np.abs(begins - begins[k]) <= end_px) & (np.abs(ends - ends[k]) <= end_px))
-    # The trace crosses a few rows of the bar only.
+    # The trace crosses a few rows of the bar only; lines of the grid go on above and below it.
     profile = np.median(dark[begins[k] + 2 : ends[k] - 2], axis=0)
-    profile = np.where(profile > FAINT * profile[k], profile - FAINT * profile[k], 0.0)
+    beyond = np.median(np.delete(dark, np.s_[max(0, begins[k] - 2) : ends[k] + 2], axis=0), axis=0)
+    faint = FAINT * profile[k]
+    profile = np.where((profile > faint) & (profile - beyond > faint), profile - faint, 0.0)
     left, right = alike[0], alike[-1]
     while left > 0 and 0 < profile[left - 1]:
         left -= 1
