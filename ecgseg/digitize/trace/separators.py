@@ -8,17 +8,22 @@ import numpy as np
 from ecgseg.digitize.locate.locate import LocatedStrip
 
 _PX = 8.0  # px/mm of the flat page
-BEFORE_MM = 1.5  # a bar is looked for this far on both sides of where two strips meet
+BEFORE_MM = 2.0  # a bar is looked for this far on both sides of where two strips meet
 REACH_MM = 9.0  # above and below the strips' zero line; what goes on beyond is a line of the grid or a frame
 PAPER_MM = 3.0  # nothing printed is as wide: the brightest of so much is paper
 LEAST_DARK = 0.15  # of the paper's brightness: the darkest thing there, else nothing is printed
 DARK = 0.5  # of the darkest thing
 LEAST_LENGTH_MM = 2.0
-SAME_END_MM = 0.5  # columns of one bar, and the two lines of a double one, begin and end alike
+SAME_END_MM = 1.0  # columns of one bar, and the two lines of a double one, begin and end alike
 FAINT = 0.2  # of a bar's darkness
+_END_PX = SAME_END_MM * _PX
 MOST_WIDE_MM = 3.0  # from edge to edge, of a double one too
 MIN_BARS, MIN_SHARE = 3, 0.5  # bars that agree, and their share of the places where strips meet
+MIN_AGREEING = 0.65  # of what looks like a bar: flanks of beats that stand in all rows agree less
+MOST_MM = 1.2  # strips are located within less
 AGREE_MM = 0.08
+CROSSES_MM = 1.5  # of the zero line: a bar stands across the trace, a letter above or below it
+STRAIGHT_MM, SAME_WIDTH = 0.08, 1.5  # between the quarters of a bar's length
 
 
 def bar_shift(strips: Sequence[LocatedStrip], image: np.ndarray) -> float | None:
@@ -28,12 +33,14 @@ def bar_shift(strips: Sequence[LocatedStrip], image: np.ndarray) -> float | None
     where they do not agree.
     """
     meets = [s for s in strips if any(o.row == s.row and abs(o.x1 - s.x0) < _PX for o in strips)]
-    found = np.array([x for s in meets if (x := _bar(image, s.x0, s.baseline)) is not None])
-    if len(found) < max(MIN_BARS, MIN_SHARE * len(meets)):
+    found = np.array([bar for s in meets if (bar := _bar(image, s.x0, s.baseline)) is not None])
+    enough = max(MIN_BARS, MIN_SHARE * len(meets), MIN_AGREEING * len(found))
+    if len(found) < enough:
         return None
     near = np.abs(found[:, None] - found[None, :]) <= AGREE_MM
     best = near[near.sum(axis=1).argmax()]
-    return float(np.median(found[best])) if best.sum() >= max(MIN_BARS, MIN_SHARE * len(meets)) else None
+    shift = float(np.median(found[best]))
+    return shift if best.sum() >= enough and abs(shift) <= MOST_MM else None
 
 
 def _bar(image: np.ndarray, x: float, y: float) -> float | None:
@@ -48,29 +55,51 @@ def _bar(image: np.ndarray, x: float, y: float) -> float | None:
     peak = float(np.quantile(dark, 0.995))
     if peak < LEAST_DARK:
         return None
+    zero = round(y) - max(0, top)
     begins, ends = _longest_runs(dark > DARK * peak)
-    length, end_px = ends - begins, SAME_END_MM * _PX
-    k = int(length.argmax())
-    inside = begins[k] > 0 and ends[k] < len(dark)
-    if length[k] < LEAST_LENGTH_MM * _PX or not inside:
-        return None
-    alike = np.flatnonzero((np.abs(begins - begins[k]) <= end_px) & (np.abs(ends - ends[k]) <= end_px))
+    long = ends - begins >= LEAST_LENGTH_MM * _PX
+    across = (begins < zero + CROSSES_MM * _PX) & (ends > zero - CROSSES_MM * _PX)
+    left = long & across & (begins > 0) & (ends < len(dark))
+    while left.any():
+        k = int(np.where(left, ends - begins, 0).argmax())
+        alike = left & (np.abs(begins - begins[k]) <= _END_PX) & (np.abs(ends - ends[k]) <= _END_PX)
+        middle = _middle(dark, begins[k], ends[k], alike)
+        if middle is not None:
+            return (first + middle - x) / _PX
+        left &= ~alike
+    return None
+
+
+def _middle(dark: np.ndarray, begin: int, end: int, alike: np.ndarray) -> float | None:
+    """Return the column at which the bar's middle is whose columns `alike` (w,) run from `begin` to `end`, None where
+    it is no bar."""
     # The trace crosses a few rows of the bar only; lines of the grid go on above and below it.
-    profile = np.median(dark[begins[k] + 2 : ends[k] - 2], axis=0)
-    beyond = np.median(np.delete(dark, np.s_[max(0, begins[k] - 2) : ends[k] + 2], axis=0), axis=0)
-    faint = FAINT * profile[k]
+    profile = np.median(dark[begin + 2 : end - 2], axis=0)
+    beyond = np.median(np.delete(dark, np.s_[max(0, begin - 2) : end + 2], axis=0), axis=0)
+    faint = FAINT * profile[alike].max()
     profile = np.where((profile > faint) & (profile - beyond > faint), profile - faint, 0.0)
-    left, right = alike[0], alike[-1]
+    left, right = np.flatnonzero(alike)[[0, -1]]
     while left > 0 and 0 < profile[left - 1]:
         left -= 1
     while right < len(profile) - 1 and 0 < profile[right + 1]:
         right += 1
-    # What reaches the edge of what was looked at is no bar, or only a part of one.
-    if left == 0 or right == len(profile) - 1 or right - left > MOST_WIDE_MM * _PX:
-        return None
     at = np.arange(left, right + 1)
-    middle = float((profile[at] * at).sum() / profile[at].sum())
-    return (first + middle - x) / _PX
+    # What reaches the edge of what was looked at is no bar, or only a part of one.
+    cut = left == 0 or right == len(profile) - 1 or right - left > MOST_WIDE_MM * _PX
+    rows = dark[begin + 2 : end - 2, at]
+    if cut or not profile[at].any() or not _straight(np.where(rows > faint, rows, 0.0)):
+        return None
+    return float((profile[at] * at).sum() / profile[at].sum())
+
+
+def _straight(rows: np.ndarray) -> bool:
+    """Return whether ink (h, w) stands upright and is as wide above as below: the flanks of a beat are slanted, and
+    though they stand at one place in all rows they are wider towards the zero line."""
+    total = rows.sum(axis=1)
+    middle = (rows @ np.arange(rows.shape[1])) / np.maximum(total, 1e-6)
+    low, high = np.quantile(middle, (0.25, 0.75))
+    narrow, wide = np.quantile(total, (0.25, 0.75))
+    return high - low <= STRAIGHT_MM * _PX and wide <= SAME_WIDTH * narrow
 
 
 def _darkness(image: np.ndarray) -> np.ndarray:
