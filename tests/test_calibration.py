@@ -8,7 +8,7 @@ import numpy as np
 
 from ecgseg.digitize.calibrate import calibration
 from ecgseg.digitize.calibrate.calibration import calibrate
-from ecgseg.digitize.calibrate.ocr import TextLibraryError, read_lines
+from ecgseg.digitize.calibrate.ocr import TextLibraryError, read_lines, whole_lines
 from ecgseg.digitize.locate.findings import Box, Findings, LeadName
 
 SCALE = 8.0
@@ -134,3 +134,15 @@ def test_importing_costs_no_one_the_reader():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_pieces_of_one_line_of_text_are_read_together():
+    pieces = [Box(1400, 1784, 1490, 1810), Box(1040, 1780, 1392, 1812), Box(96, 1690, 384, 1730)]
+    apart, line = whole_lines(pieces)
+    assert (apart.x0, apart.x1) == (96, 384)
+    assert (line.x0, line.y0, line.x1, line.y1) == (1040, 1780, 1490, 1812)
+
+
+def test_texts_far_apart_or_above_each_other_are_lines_of_their_own():
+    boxes = [Box(100, 100, 200, 130), Box(240, 100, 300, 130), Box(100, 128, 200, 158)]
+    assert len(whole_lines(boxes)) == 3

@@ -9,12 +9,12 @@ or be printed without regard to what was drawn. The contradiction is a warning a
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ecgseg.digitize.calibrate.caption import CHEST, GAINS, LIMB, Printed, parse_calibration
-from ecgseg.digitize.calibrate.ocr import TextLibraryError, read_lines
+from ecgseg.digitize.calibrate.ocr import TextLibraryError, read_lines, whole_lines
 from ecgseg.digitize.calibrate.pulse import PulseSize, measure_pulse
 from ecgseg.digitize.locate.findings import Box, Findings
 from ecgseg.layout import LIMB_LEADS
@@ -80,6 +80,7 @@ def calibrate(
     findings are those of the flat page `image` (H, W, 3) uint8 at `px_per_mm`, and in its pixels. Without the library
     that reads text, calibration goes by the pulses alone and says so.
     """
+    findings = replace(findings, texts=whole_lines(findings.texts))
     warnings: list[str] = []
     lines: list[tuple[str, float]] = []
     if speed is None or gain is None:

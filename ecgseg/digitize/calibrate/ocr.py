@@ -17,6 +17,7 @@ from ecgseg.errors import EcgsegError
 MODEL = "PP-OCRv6_rec_small.onnx"
 BESIDE = 0.5  # of a text's height that is read on its left and right: boxes are off by up to 1 mm
 ABOVE = 0.22  # of its height above and below: more would show the network a second line
+LEVEL, WORD_SPACE = 0.6, 1.0  # of the larger height: pieces of a line share so much of it and are no further apart
 LEAST_PX = 6  # a text of 0.75 mm; a lower one cannot be read
 
 
@@ -34,6 +35,23 @@ def read_lines(image: np.ndarray, boxes: Sequence[Box]) -> list[tuple[str, float
         return []
     reader = _reader()
     return [_read(reader, crop(image, box)) for box in boxes]
+
+
+def whole_lines(boxes: Sequence[Box]) -> list[Box]:
+    """Return boxes of text with those put together that are pieces of one line: a unit cut off its number says
+    nothing, or something else."""
+    lines: list[Box] = []
+    for box in sorted(boxes, key=lambda b: b.x0):
+        for k, line in enumerate(lines):
+            low, high = max(line.y0, box.y0), min(line.y1, box.y1)
+            height = max(line.y1 - line.y0, box.y1 - box.y0)
+            if high - low >= LEVEL * height and box.x0 - line.x1 <= WORD_SPACE * height:
+                x1, y0, y1 = max(line.x1, box.x1), min(line.y0, box.y0), max(line.y1, box.y1)
+                lines[k] = Box(line.x0, y0, x1, y1, min(line.score, box.score))
+                break
+        else:
+            lines.append(box)
+    return sorted(lines, key=lambda b: (b.y, b.x))
 
 
 def crop(image: np.ndarray, box: Box) -> np.ndarray:
