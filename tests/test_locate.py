@@ -319,3 +319,19 @@ def test_names_at_all_strips_tell_a_layout_whose_starts_were_not_found():
     astray = replace(found, starts=wrong, ends=wrong)
     check(locate(astray, PX), scene, at_mm=2.5)
     assert not locate(without_names(astray), PX).named
+
+
+def test_the_edge_of_a_sheet_is_no_rhythm_strip():
+    """A level line below the rows, as long as these and with no name, repeats no lead."""
+    scene, found = page("6x2_0r", 4)
+    last, pitch = scene.traces[-1], 0.5 * (scene.traces[-1].baseline - scene.traces[-5].baseline)
+    y = (last.baseline + pitch) * PX
+    edge = Stretch(scene.traces[0].x0 * PX, last.x1 * PX, y)
+    trace = draw_trace(scene)
+    trace = np.pad(trace, ((0, max(0, round(y / 2) + 8 - len(trace))), (0, 0)))
+    trace[round(y / 2) - 1 : round(y / 2) + 1, round(edge.x0 / 2) : round(edge.x1 / 2)] = 1
+    located = locate(replace(found, stretches=[*found.stretches, edge]), PX, trace=trace)
+    assert located.named and "R7" not in located.layout.name
+    limb = {s.lead for s in located.strips if not s.rhythm}
+    assert limb == {t.strip.lead for t in scene.traces}
+    assert not any(s.rhythm and not s.lead.startswith("R") for s in located.strips)

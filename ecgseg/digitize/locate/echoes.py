@@ -23,6 +23,7 @@ LAW_SHARES, LAW_NATS = (0.3, 0.5, 0.7, 0.95, 1.3), (3.0, 1.3, 0.0, -0.5, -2.5)
 # A lead printed twice differs by noise of unknown size: the log likelihood of a lead is that of its unexplained share,
 # 1 - r, of so many independent samples, halved; reading leaves at least the least of it unexplained.
 SAMPLES, LEAST_NOISE = 6.0, 0.005
+UNLIKE, FEW_COMPARED = 0.5, 3  # a rhythm strip repeats none of so many short ones where the best r is lower
 MIN_REPEAT = 0.95  # the best lead's r must reach this: with less, neighbours' complexes decide
 
 
@@ -87,14 +88,28 @@ class Echoes:
             for short, piece in curves:
                 if short.rhythm:
                     continue
-                first = round((short.t0 - long.t0) / long.seconds * len(line))
-                r = _correlation(short.sign * piece, line[first : first + len(piece)])
+                r = _correlation(short.sign * piece, _beside(long, line, short, piece))
                 if np.isfinite(r):
                     best = max(best, r)
                     nats[LEADS.index(short.lead)] = -SAMPLES / 2 * np.log(max(1 - r, LEAST_NOISE))
             if best >= MIN_REPEAT:
                 nats = np.where(np.isfinite(nats), nats, np.nanmean(nats))
                 found[long.row] = nats - nats.max()
+        return found
+
+    def strange(self, fit: Fit) -> set[int]:
+        """Return the rhythm rows of a fit (their numbers) that can repeat no short strip: level lines, such as a
+        sheet's edge, and curves unlike all that is printed at the same time."""
+        curves = self._curves(fit)
+        short = [(s, c) for s, c in curves if not s.rhythm and _rms(c) >= FLAT_MM]
+        found = set()
+        for long, line in curves:
+            if not long.rhythm or not short or np.isfinite(line).sum() < MIN_COLUMNS:
+                continue
+            like = [_correlation(s.sign * piece, _beside(long, line, s, piece)) for s, piece in short]
+            like = [r for r in like if np.isfinite(r)]
+            if _rms(line) < FLAT_MM or (len(like) >= FEW_COMPARED and max(like) < UNLIKE):
+                found.add(long.row)
         return found
 
     def _curves(self, fit: Fit) -> list[tuple[Strip, np.ndarray]]:
@@ -115,6 +130,17 @@ def _law(law: dict[str, float], group: dict[str, np.ndarray]) -> float:
         return 0.0
     share = np.sqrt(((np.array(list(law.values())) @ curves) ** 2).mean()) / largest
     return float(np.interp(share, LAW_SHARES, LAW_NATS))
+
+
+def _beside(long: Strip, line: np.ndarray, short: Strip, piece: np.ndarray) -> np.ndarray:
+    """Return the part of a long strip's curve that is of the same time as a short strip's."""
+    first = round((short.t0 - long.t0) / long.seconds * len(line))
+    return line[first : first + len(piece)]
+
+
+def _rms(curve: np.ndarray) -> float:
+    seen = curve[np.isfinite(curve)]
+    return float(seen.std()) if len(seen) >= MIN_COLUMNS else 0.0
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

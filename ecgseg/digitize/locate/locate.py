@@ -29,7 +29,8 @@ MIN_SHARE = 0.6  # of the posterior: below this a page is left unnamed
 RHYTHM_SURE = 0.7  # below this a rhythm strip is left unnamed
 FREE_PLAIN = 0.85  # below this its name is called doubtful
 MIN_FOUND = 0.6  # of a forced layout's rows
-PLAUSIBLE = -3.5  # nats per row of the layout, without names: less, and the page does not look like it
+PLAUSIBLE = -3.5  # nats per row of the layout, without names: less, and the page does not look like it …
+NAMED_PLAUSIBLE = 4.0  # … times the share of strips, above half, whose names agree, less twice those that do not
 MIN_SPELLED, SPELLED = 6, 0.8  # names, and their share of all strips, that tell a layout whatever the rows look like
 MAYBE_RHYTHM = 0.3  # of the probability of all layouts that differ in their rhythm strips alone
 SAME_START = 5.0  # mm: fits that start no further apart put a strip in the same place
@@ -160,13 +161,22 @@ def _decide(fits: list[Fit], echoes: Echoes | None) -> tuple[Fit, float]:
     # Layouts that differ in their rhythm strips alone agree on all other leads: a row that may be one is read.
     alike = [(fit, p) for fit, p in zip(fits, shares, strict=True) if fit is best or _same_leads(fit, best)]
     share = sum(p for _, p in alike)
-    best = max((fit for fit, p in alike if p >= MAYBE_RHYTHM * share), key=lambda fit: (fit.found_rows, fit.score))
+    likely = [fit for fit, p in alike if p >= MAYBE_RHYTHM * share]
+    best = max(likely, key=lambda fit: (not _strange(fit, echoes), fit.found_rows, fit.score))
     if best is plain:
         custom = named_by_print(plain)
         return (custom, share * _all_read_right(custom)) if custom else (plain, share)
     named = _with_free_names(best, echoes)[0]
-    believed = share >= MIN_SHARE and _told(named) and (_plausible(best) or _spelled_out(named))
+    believed = share >= MIN_SHARE and _told(named) and (_plausible(named) or _spelled_out(named))
     return (best, share) if believed else (plain, share)
+
+
+def _strange(fit: Fit, echoes: Echoes | None) -> set[int]:
+    """Return the rhythm rows of a fit that have no name and whose curve can be that of no lead."""
+    if echoes is None or not fit.layout.rhythm_rows:
+        return set()
+    named = {s.row for s, k in zip(fit.layout.strips, fit.names, strict=True) if k >= 0}
+    return echoes.strange(fit) - named
 
 
 def _spelled_out(fit: Fit) -> bool:
@@ -192,8 +202,10 @@ def _rivals(fits: list[Fit]) -> list[Layout]:
 
 
 def _plausible(fit: Fit) -> bool:
-    """Return whether the rows found are at all like the layout's."""
-    return fit.parts["rows"] / fit.layout.n_rows > PLAUSIBLE
+    """Return whether the rows found are at all like the layout's; the more names agree, the less they need be."""
+    agree, against = _agreement(fit, SURE_NAME)
+    named = (agree - 2 * (against + len(fit.astray))) / len(fit.layout.strips)
+    return fit.parts["rows"] / fit.layout.n_rows > PLAUSIBLE - NAMED_PLAUSIBLE * max(0.0, named - 0.5)
 
 
 def _told(fit: Fit) -> bool:
@@ -243,7 +255,7 @@ def _with_free_names(fit: Fit, echoes: Echoes | None) -> tuple[Fit, float, list[
     layout, doubts, sure, strips = fit.layout, [], 1.0, []
     if layout.name in ("unnamed", "custom"):
         return fit, sure, doubts
-    repeats = echoes.repeats(fit) if echoes else {}
+    repeats, strange = echoes.repeats(fit) if echoes else {}, _strange(fit, echoes)
     for s, k in zip(layout.strips, fit.names, strict=True):
         if not is_free(s, layout):
             strips.append(s)
@@ -253,7 +265,10 @@ def _with_free_names(fit: Fit, echoes: Echoes | None) -> tuple[Fit, float, list[
             score = score + fit.evidence.names.says[k]
         p = np.exp(score - np.logaddexp.reduce(score))
         lead = LEADS[int(p.argmax())]
-        if p.max() < RHYTHM_SURE:
+        if s.row in strange:
+            doubts.append(f"what was found in row {s.row + 1} repeats no lead of the page: it is left unnamed")
+            lead = f"R{s.row + 1}"
+        elif p.max() < RHYTHM_SURE:
             doubts.append(f"rhythm strip in row {s.row + 1}: perhaps {lead}, but that is not sure; it is left unnamed")
             lead = f"R{s.row + 1}"
         else:
