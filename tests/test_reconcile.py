@@ -54,9 +54,11 @@ def test_gaps_are_filled_and_nothing_else(beat):
 
 def test_another_lead_is_not_mixed_in(beat):
     other, ones = -np.roll(beat, 150), np.full(beat.size, 0.9)
-    signal, _, report = merge_prints(beat, ones * 0.5, other, ones, FS)
+    signal, confidence, report = merge_prints(beat, ones * 0.5, other, ones, FS)
     np.testing.assert_array_equal(signal, beat)
     assert report["r"] < 0.5
+    apart = np.abs(beat - other) > 0.2
+    assert confidence[apart].max() < 0.2  # one of the two is wrong, and the other was the surer one
 
 
 def test_little_in_common_is_not_compared(beat):

@@ -18,7 +18,7 @@ def merge_prints(
     The second print is brought to the first one's time (at most 20 ms) and zero. Where both were read and agree to
     0.1 mV, the result is their mean, weighted by confidence; where they do not, it is the one that is surer about
     there, and its confidence falls to the odds between the two. Prints that do not correlate are not mixed: the second
-    only fills the first one's gaps. Returns signal, confidence, and how the two agree {r, rms_mv, shift_s, disagree}
+    only fills the first one's gaps, and takes from its confidence where they differ. Returns signal, confidence, and how the two agree {r, rms_mv, shift_s, disagree}
     (None where they share less than 0.5 s).
     """
     both = np.isfinite(kept) & np.isfinite(other)
@@ -38,10 +38,11 @@ def merge_prints(
         "shift_s": shift / fs,
         "disagree": float(apart.sum() / both.sum()),
     }
-    if r < MIN_R:
-        return *_filled(kept, kept_confidence, other, confidence), report
     weight = kept_confidence.astype(float), confidence.astype(float)
     total = np.maximum(weight[0] + weight[1], 1e-9)
+    if r < MIN_R:
+        signal, sure = _filled(kept, kept_confidence, other, confidence)
+        return signal, np.where(apart, weight[0] ** 2 / total, sure), report
     mean = (np.nan_to_num(kept) * weight[0] + np.nan_to_num(other) * weight[1]) / total
     size = max(1, round(_ABOUT_S * fs))
     first = uniform_filter1d(weight[0], size) >= uniform_filter1d(weight[1], size)
