@@ -18,8 +18,8 @@ def merge_prints(
     The second print is brought to the first one's time (at most 20 ms) and zero. Where both were read and agree to
     0.1 mV, the result is their mean, weighted by confidence; where they do not, it is the one that is surer about
     there, and its confidence falls to the odds between the two. Prints that do not correlate are not mixed: the second
-    only fills the first one's gaps, and takes from its confidence where they differ. Returns signal, confidence, and how the two agree {r, rms_mv, shift_s, disagree}
-    (None where they share less than 0.5 s).
+    only fills the first one's gaps, and takes from its confidence where they differ. Returns signal, confidence, and
+    how the two agree {r, rms_mv, shift_s, disagree} (None where they share less than 0.5 s).
     """
     both = np.isfinite(kept) & np.isfinite(other)
     if both.sum() < MIN_COMMON_S * fs:
