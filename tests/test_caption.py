@@ -44,6 +44,7 @@ def test_usual_spellings_and_misread_letters(text, speed, gain):
         ("Limb: 10 mm/mV  Chest: 5 mm/mV", 10, 5),
         ("Limbs 10mm/mV Precordial 5mm/mV", 10, 5),
         ("Limb 10 Chest 20 mm/mV", 10, 20),
+        ("25m/sLimb: 10 mm/mv Chest: 5/mv", 10, 5),
     ],
 )
 def test_gains_of_limb_and_chest_leads_are_told_apart(text, limb, chest):

@@ -26,6 +26,8 @@ _OF_LIMB = re.compile(r"limb|extr|glied|periph|per\.|std|stand")
 _OF_CHEST = re.compile(r"chest|prec|pr[ae]k|brust|thor|v1")
 # Both groups before one unit: "Limb 10 Chest 5 mm/mV".
 _BOTH = re.compile(rf"(?:limbs?|extr\w*)[\s:.]*({_NUMBER})[\s,;/]*(?:chest|prec\w*)[\s:.]*({_NUMBER})\s*{_PER_MV}")
+# A group's gain may lose all of mm: "Chest: 5/mV".
+_LOST = re.compile(rf"(limbs?|extr\w*|chest|prec\w*)[\s:.]*({_NUMBER})\s*/\s*[mn]\s?v")
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ def _stated(text: str) -> list[tuple[str | None, str, float, str]]:
         else:
             found.append((_group(text[end : m.start()]), m[2], unit, m[0]))
         end = m.end()
+    for m in _LOST.finditer(text):
+        found.append((_group(m[1]), m[2], 1.0, m[0]))
     for m in _EQUALS.finditer(text):
         found.append((None, m[1] or m[3], 1.0 if (m[2] or m[4]) == "mm" else 10.0, m[0]))
     if not found:
