@@ -1,6 +1,5 @@
 """Image -> Recording: the whole way from a picture of a page to a calibrated recording, one call."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,19 +8,17 @@ import numpy as np
 from ecgseg.digitize.assemble.assemble import assemble, verify_layout
 from ecgseg.digitize.assemble.verify import lead_quality, verify
 from ecgseg.digitize.calibrate.calibration import Calibration, calibrate
-from ecgseg.digitize.calibrate.scale import scale_without_grid
 from ecgseg.digitize.files.read import Picture, read_picture
-from ecgseg.digitize.flat.bent import flatten_bent
-from ecgseg.digitize.flat.field import see_field
 from ecgseg.digitize.flat.flatten import flat_page
-from ecgseg.digitize.flat.grid import FlatPage, flatten, grid_from_scale
+from ecgseg.digitize.flat.grid import FlatPage
 from ecgseg.digitize.locate.find import PageMaps, look
 from ecgseg.digitize.locate.findings import Findings
 from ecgseg.digitize.locate.locate import Located, locate
 from ecgseg.digitize.options import Options, load_options
-from ecgseg.digitize.provenance import HOW, Clock, provenance
+from ecgseg.digitize.provenance import Clock, provenance
+from ecgseg.digitize.scales import against_grid, flat_pages, map_error
 from ecgseg.digitize.sheets import LooksOnce, Sheets, of_one_sheet, placed, reading_order, separate_sheets
-from ecgseg.errors import EcgsegError, GridError, LayoutError
+from ecgseg.errors import EcgsegError, LayoutError
 from ecgseg.nets.plain import STRIDE
 from ecgseg.nets.runtime import open_net, usable_device
 from ecgseg.recording import Recording
@@ -167,16 +164,28 @@ class Digitizer:
 
     def _read_picture(self, pixels: np.ndarray, dpi, grid_net, clock: Clock) -> list[Reading]:
         """Return the readings of a picture of one sheet by the first scale of its page that can be believed."""
-        for flat, said in self._flats(pixels, dpi, grid_net):
+        for flat, said in flat_pages(pixels, self.options.px_per_mm, dpi, grid_net, self._find):
             try:
                 readings = self._read_page(flat, said, pixels.shape, clock)
             except LayoutError:
                 if not flat.grid.doubt:
                     raise
                 continue
-            if not flat.grid.doubt or any(_confirms(reading.located) for reading in readings):
+            if any(_confirms(reading.located) for reading in readings):
                 return readings
+            if not flat.grid.doubt:
+                return self._by_pulses(pixels, flat, clock) or readings
         raise AssertionError("the last of the flat pages is without doubt, or an error is raised")
+
+    def _by_pulses(self, pixels: np.ndarray, flat: FlatPage, clock: Clock) -> list[Reading]:
+        """Return the readings by the scale of the pulses, where these contradict the grid by which nothing was named;
+        none where the pulses agree with it or the page is not confirmed by them either."""
+        try:
+            other = against_grid(pixels, flat, self._find)
+            readings = self._read_page(*other, pixels.shape, clock) if other else []
+        except EcgsegError:
+            return []
+        return readings if any(_confirms(reading.located) for reading in readings) else []
 
     def _read_page(self, flat: FlatPage, said: tuple[str, ...], shape, clock: Clock) -> list[Reading]:
         """Return the readings of the records on a flat page; `said`: warnings so far, `shape`: the picture's."""
@@ -208,41 +217,11 @@ class Digitizer:
         recording.provenance.update(provenance(self.nets, self.options, self.device, shape, page, clock.laps))
         return Reading(recording, page.flat, page.located, page.traces, page.calibration)
 
-    def _flats(self, pixels: np.ndarray, dpi, grid_net) -> Iterator[tuple[FlatPage, tuple[str, ...]]]:
-        """Yield the flat page by the scale given, by its grid, or by what else tells the scale; each with warnings.
-
-        Pages whose grid is doubtful come first, one without doubt is the last; raises GridError if there is none.
-        """
-        given = self.options.px_per_mm
-        try:
-            flat = flat_page(pixels, given, grid_net)
-            yield flat, ()
-            if not flat.grid.doubt:
-                return
-            refused = GridError(flat.grid.doubt)
-        except GridError as error:
-            if given is not None:
-                raise
-            refused = error
-        if _sees_grid(pixels, grid_net):
-            # Where there is a grid the page may be tilted or bent: pulses tell nothing of that, but following the
-            # lines from where they are plainest does, slowly.
-            try:
-                bent = flatten_bent(pixels, FLAT_PX_PER_MM)
-            except GridError:
-                raise refused from None
-            yield bent, ()
-            return
-        try:
-            scale = scale_without_grid(pixels, lambda image: self._look(image)[1], dpi)
-        except GridError as error:
-            raise GridError(f"{refused}; without it: {error}") from error
-        grid = replace(grid_from_scale(pixels, scale.px_per_mm), source=scale.how, confidence=scale.confidence)
-        warning = f"no usable grid: the scale is from {HOW[scale.how].removeprefix('no grid: ')}"
-        yield flatten(pixels, grid, FLAT_PX_PER_MM), (warning, *scale.warnings)
-
     def _look(self, image: np.ndarray) -> tuple[PageMaps, Findings]:
         return look(self.nets.page, self.nets.name, image)
+
+    def _find(self, image: np.ndarray) -> Findings:
+        return self._look(image)[1]
 
     def _upright(self, flat: FlatPage, clock: Clock) -> _Page:
         """Read the page as its text lies and, where its leads do not obey what they must, also turned.
@@ -301,7 +280,7 @@ class Digitizer:
             {strip.lead: calibration.gain_of(strip.lead) for strip in located.strips},
             fs=opt.fs,
             seconds=located.seconds,
-            provenance={"map_error_mm": flat.error_mm} if np.isfinite(flat.error_mm) else {},
+            provenance=map_error(flat),
         )
         # Of unnamed strips nothing can be checked; verify says in words what is off.
         agreement = verify_layout(recording, located.layout)[0] if located.layout else 0.5
@@ -334,14 +313,6 @@ def _confirms(located: Located) -> bool:
     """Return whether a page's scale is confirmed by what was found: rows and names of a layout, as long as that has."""
     known = located.layout is not None and located.layout.name != "custom"
     return known and located.confidence >= CONFIRMS
-
-
-def _sees_grid(pixels: np.ndarray, grid_net) -> bool:
-    try:
-        see_field(pixels, grid_net)
-    except GridError:
-        return False
-    return True
 
 
 def _box(located: Located) -> tuple[float, float, float, float]:

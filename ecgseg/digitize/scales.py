@@ -1,0 +1,88 @@
+"""Ways to a flat page: the scale given, the grid, or what is printed; and what to believe where they contradict."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from ecgseg.digitize.calibrate.scale import Find, Scale, scale_without_grid
+from ecgseg.digitize.flat.bent import flatten_bent
+from ecgseg.digitize.flat.field import see_field
+from ecgseg.digitize.flat.flatten import FLAT_PX_PER_MM, flat_page
+from ecgseg.digitize.flat.grid import FlatPage, flatten, grid_from_scale
+from ecgseg.digitize.provenance import HOW
+from ecgseg.errors import GridError
+
+BY_GRID, BY_PRINT = ("measured", "followed"), ("pulse", "pulse and text", "text")  # sources of a scale
+UNSEEN_MM = 0.2  # by which a page without a grid may be bent or tilted: nothing on it tells
+OTHER_SCALE = 0.35  # logarithm: pulses that differ so much from a grid contradict it; a tilted page varies by less
+
+Scaled = tuple[FlatPage, tuple[str, ...]]  # a flat page, and warnings
+
+
+def flat_pages(pixels: np.ndarray, given: float | None, dpi, grid_net, find: Find) -> Iterator[Scaled]:
+    """Yield the flat page of a picture (H, W, 3) uint8 by the scale given, by its grid, or by what else tells it.
+
+    given: px/mm; dpi: the file's, None where it says none; grid_net: as `open_net` gives it; find: flat page ->
+    Findings. Pages whose grid is doubtful come first, one without doubt is the last; raises GridError if there is
+    none.
+    """
+    try:
+        flat = flat_page(pixels, given, grid_net)
+        yield flat, ()
+        if not flat.grid.doubt:
+            return
+        refused = GridError(flat.grid.doubt)
+    except GridError as error:
+        if given is not None:
+            raise
+        refused = error
+    if _sees_grid(pixels, grid_net):
+        # Where there is a grid the page may be tilted or bent: pulses tell nothing of that, but following the
+        # lines from where they are plainest does, slowly.
+        try:
+            bent = flatten_bent(pixels, FLAT_PX_PER_MM)
+        except GridError:
+            raise refused from None
+        yield bent, ()
+        return
+    try:
+        scale = scale_without_grid(pixels, find, dpi)
+    except GridError as error:
+        raise GridError(f"{refused}; without it: {error}") from error
+    yield _scaled(pixels, scale)
+
+
+def against_grid(pixels: np.ndarray, flat: FlatPage, find: Find) -> Scaled | None:
+    """Return the page of a picture at the scale of its pulses where these contradict its grid, else None.
+
+    Rows and beats at equal distances may look like a grid. Raises GridError where nothing printed tells the scale.
+    """
+    if flat.grid.source not in BY_GRID:
+        return None
+    scale = scale_without_grid(pixels, find)
+    if abs(np.log(scale.px_per_mm / flat.grid.px_per_mm_x)) < OTHER_SCALE:
+        return None
+    return _scaled(pixels, scale)
+
+
+def map_error(flat: FlatPage) -> dict[str, float]:
+    """Return by how many mm the flat page's map is off, as far as is known."""
+    if np.isfinite(flat.error_mm):
+        return {"map_error_mm": flat.error_mm}
+    return {"map_error_mm": UNSEEN_MM} if flat.grid.source in BY_PRINT else {}
+
+
+def _scaled(pixels: np.ndarray, scale: Scale) -> Scaled:
+    """Return a picture of a flat page at a scale that something else than its grid tells, and warnings."""
+    grid = replace(grid_from_scale(pixels, scale.px_per_mm), source=scale.how, confidence=scale.confidence)
+    warning = f"no usable grid: the scale is from {HOW[scale.how].removeprefix('no grid: ')}"
+    return flatten(pixels, grid, FLAT_PX_PER_MM), (warning, *scale.warnings)
+
+
+def _sees_grid(pixels: np.ndarray, grid_net) -> bool:
+    try:
+        see_field(pixels, grid_net)
+    except GridError:
+        return False
+    return True

@@ -1,0 +1,63 @@
+"""Which scale of a page is believed where its grid and what is printed on it contradict each other."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ecgseg.digitize import scales
+from ecgseg.digitize.calibrate.scale import Scale
+from ecgseg.digitize.flat.grid import flatten, grid_from_scale
+from ecgseg.digitize.scales import UNSEEN_MM, against_grid, flat_pages, map_error
+from ecgseg.errors import GridError
+
+PICTURE = np.full((400, 600, 3), 255, np.uint8)
+
+
+def page(px_per_mm: float, **grid):
+    return flatten(PICTURE, replace(grid_from_scale(PICTURE, px_per_mm), **grid), 8.0)
+
+
+def printed(monkeypatch, px_per_mm: float):
+    monkeypatch.setattr(scales, "scale_without_grid", lambda *args: Scale(px_per_mm, "pulse", 0.8))
+
+
+def test_pulses_contradict_a_grid_of_another_size(monkeypatch):
+    """Rows and beats in equal steps were followed as if they were lines 5 mm apart."""
+    printed(monkeypatch, 4.4)
+    flat, said = against_grid(PICTURE, page(14.4, source="followed"), None)
+    assert flat.grid.px_per_mm_x == pytest.approx(4.4) and flat.grid.source == "pulse"
+    assert "no usable grid" in said[0]
+    assert map_error(flat) == {"map_error_mm": UNSEEN_MM}
+
+
+@pytest.mark.parametrize(("seen", "source"), [(5.2, "followed"), (14.4, "given")])
+def test_pulses_do_not_contradict_a_tilted_page_or_a_given_scale(monkeypatch, seen, source):
+    printed(monkeypatch, 4.4)
+    assert against_grid(PICTURE, page(seen, source=source), None) is None
+
+
+def test_a_doubtful_grid_comes_before_what_else_tells_the_scale(monkeypatch):
+    doubtful = page(8.0, source="followed", doubt="no grid found: lines of one spacing")
+    monkeypatch.setattr(scales, "flat_page", lambda *args: doubtful)
+    printed(monkeypatch, 4.4)
+    for sees, last in ((False, "pulse"), (True, "bent")):
+        monkeypatch.setattr(scales, "_sees_grid", lambda *args, sees=sees: sees)
+        monkeypatch.setattr(scales, "flatten_bent", lambda *args: page(8.0, source="bent"))
+        first, second = (flat for flat, _ in flat_pages(PICTURE, None, None, None, None))
+        assert first is doubtful and second.grid.source == last
+
+
+def test_a_doubtful_grid_is_refused_where_nothing_else_tells(monkeypatch):
+    doubtful = page(8.0, source="followed", doubt="no grid found: lines of one spacing")
+    monkeypatch.setattr(scales, "flat_page", lambda *args: doubtful)
+    monkeypatch.setattr(scales, "_sees_grid", lambda *args: True)
+
+    def refuse(*args):
+        raise GridError("no grid found")
+
+    monkeypatch.setattr(scales, "flatten_bent", refuse)
+    ways = flat_pages(PICTURE, None, None, None, None)
+    assert next(ways)[0] is doubtful
+    with pytest.raises(GridError, match="lines of one spacing"):
+        next(ways)
