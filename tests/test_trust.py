@@ -13,6 +13,10 @@ from ecgseg.digitize.flat.flatten import _Sheet, compared, measure_map
 from ecgseg.digitize.flat.grid import FlatPage, grid_from_scale
 from ecgseg.digitize.flat.phases import continued
 from ecgseg.digitize.flat.trust import judged
+from ecgseg.digitize.locate.findings import Findings, Stretch
+from ecgseg.digitize.locate.locate import LocatedStrip
+from ecgseg.digitize.locate.on_grid import on_grid
+from ecgseg.digitize.scales import faded, map_error
 
 
 def flat_with(wave_mm: float) -> FlatPage:
@@ -29,6 +33,36 @@ def test_the_error_told_is_that_of_the_page():
     assert told[0] < 0.03
     for wave, error in zip((0.1, 0.2), told[1:], strict=True):
         assert error == pytest.approx(wave / np.sqrt(2), rel=0.35)
+
+
+@pytest.fixture(scope="module")
+def half_faded() -> FlatPage:
+    page = flat_with(0.0)
+    image = page.image.copy()
+    image[:, 900:] = 255
+    return judged(replace(page, image=image))
+
+
+def test_where_the_lines_fade_the_map_is_doubted(half_faded):
+    assert half_faded.error_along(100, 700, 600, 80) < 0.1
+    assert half_faded.error_along(1100, 1700, 600, 80) > 0.3
+    turned = half_faded.turned(2)
+    assert turned.error_along(1100, 1700, 600, 80) == pytest.approx(half_faded.error_along(100, 699, 599, 80), rel=0.1)
+
+
+def test_rows_where_no_grid_is_are_left_out(half_faded):
+    on, off = Stretch(100.0, 700.0, 400.0), Stretch(1000.0, 1700.0, 600.0)
+    assert on_grid(Findings(stretches=[on, off]), half_faded).stretches == [on]
+    unknown = replace(half_faded, errors=None)
+    assert on_grid(Findings(stretches=[on, off]), unknown).stretches == [on, off]
+
+
+def test_a_lead_printed_where_the_lines_fade_is_said_to_be_doubtful(half_faded):
+    strips = [LocatedStrip(lead, 0, 0.0, 2.5, x, x + 600.0, 600.0) for lead, x in (("V1", 100.0), ("V4", 1100.0))]
+    errors = map_error(half_faded, strips)["map_errors_mm"]
+    assert errors["V1"] < 0.1 < 0.3 < errors["V4"]
+    (warning,) = faded(errors)
+    assert warning.startswith("V4: the grid can hardly be seen")
 
 
 @pytest.fixture(scope="module")

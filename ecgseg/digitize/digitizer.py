@@ -13,10 +13,11 @@ from ecgseg.digitize.flat.flatten import flat_page
 from ecgseg.digitize.flat.grid import FlatPage
 from ecgseg.digitize.locate.find import PageMaps, look
 from ecgseg.digitize.locate.findings import Findings
-from ecgseg.digitize.locate.locate import Located, locate
+from ecgseg.digitize.locate.locate import Located
+from ecgseg.digitize.locate.on_grid import locate_on
 from ecgseg.digitize.options import Options, load_options
 from ecgseg.digitize.provenance import Clock, provenance
-from ecgseg.digitize.scales import against_grid, flat_pages, map_error
+from ecgseg.digitize.scales import against_grid, faded, flat_pages, map_error
 from ecgseg.digitize.sheets import LooksOnce, Sheets, of_one_sheet, placed, reading_order, separate_sheets
 from ecgseg.errors import EcgsegError, LayoutError
 from ecgseg.nets.plain import STRIDE
@@ -210,6 +211,7 @@ class Digitizer:
             *([f"the page was {LIES[turns]}; it was turned before it was read"] if turns else []),
             *page.calibration.warnings,
             *page.located.warnings,
+            *faded(recording.provenance.get("map_errors_mm", {})),
             *recording.warnings,
             *verify(recording),
         ]
@@ -280,7 +282,7 @@ class Digitizer:
             {strip.lead: calibration.gain_of(strip.lead) for strip in located.strips},
             fs=opt.fs,
             seconds=located.seconds,
-            provenance=map_error(flat),
+            provenance=map_error(flat, located.strips),
         )
         # Of unnamed strips nothing can be checked; verify says in words what is off.
         agreement = verify_layout(recording, located.layout)[0] if located.layout else 0.5
@@ -291,7 +293,7 @@ class Digitizer:
         opt = self.options
         calibration = calibrate(findings, flat.image, FLAT_PX_PER_MM, opt.speed, opt.gain)
         clock.lap("calibrate")
-        located = locate(findings, FLAT_PX_PER_MM, calibration.speed, opt.layout, trace=maps.trace)
+        located = locate_on(flat, findings, calibration.speed, opt.layout, maps.trace)
         clock.lap("locate")
         return calibration, located
 

@@ -1,6 +1,6 @@
 """Ways to a flat page: the scale given, the grid, or what is printed; and what to believe where they contradict."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +10,14 @@ from ecgseg.digitize.flat.bent import flatten_bent
 from ecgseg.digitize.flat.field import see_field
 from ecgseg.digitize.flat.flatten import FLAT_PX_PER_MM, flat_page
 from ecgseg.digitize.flat.grid import FlatPage, flatten, grid_from_scale
+from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.provenance import HOW
 from ecgseg.errors import GridError
 
 BY_GRID, BY_PRINT = ("measured", "followed"), ("pulse", "pulse and text", "text")  # sources of a scale
 UNSEEN_MM = 0.2  # by which a page without a grid may be bent or tilted: nothing on it tells
+ABOUT_MM = 10.0  # of a strip's zero line most of its trace lies
+FADED_MM = 0.3  # of a map's error: half a complex's flank
 OTHER_SCALE = 0.35  # logarithm: pulses that differ so much from a grid contradict it; a tilted page varies by less
 
 Scaled = tuple[FlatPage, tuple[str, ...]]  # a flat page, and warnings
@@ -66,11 +69,31 @@ def against_grid(pixels: np.ndarray, flat: FlatPage, find: Find) -> Scaled | Non
     return _scaled(pixels, scale)
 
 
-def map_error(flat: FlatPage) -> dict[str, float]:
-    """Return by how many mm the flat page's map is off, as far as is known."""
-    if np.isfinite(flat.error_mm):
+def map_error(flat: FlatPage, strips: Sequence[LocatedStrip] = ()) -> dict:
+    """Return by how many mm the flat page's map is off, and where each lead is printed, as far as is known."""
+    if not np.isfinite(flat.error_mm):
+        return {"map_error_mm": UNSEEN_MM} if flat.grid.source in BY_PRINT else {}
+    if flat.errors is None:
         return {"map_error_mm": flat.error_mm}
-    return {"map_error_mm": UNSEEN_MM} if flat.grid.source in BY_PRINT else {}
+    of: dict[str, list[float]] = {}
+    for s in strips:
+        error = flat.error_along(s.x0, s.x1, s.baseline, ABOUT_MM * flat.px_per_mm)
+        of.setdefault(s.lead, []).append(error)
+    return {
+        "map_error_mm": flat.error_mm,
+        "map_errors_mm": {lead: round(float(np.sqrt(np.mean(np.square(e)))), 3) for lead, e in of.items()},
+    }
+
+
+def faded(errors: Mapping[str, float]) -> list[str]:
+    """Return a warning of leads that are printed where hardly any grid is to be seen; `errors` in mm."""
+    doubtful = {lead: mm for lead, mm in errors.items() if mm >= FADED_MM}
+    if not doubtful:
+        return []
+    return [
+        f"{', '.join(doubtful)}: the grid can hardly be seen there; times and heights may be off by about "
+        f"{max(doubtful.values()):.1f} mm"
+    ]
 
 
 def _scaled(pixels: np.ndarray, scale: Scale) -> Scaled:

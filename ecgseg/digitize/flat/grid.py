@@ -70,6 +70,7 @@ class FlatPage:
     Where the page was bent, `lattice` (h, w, 2) holds the original px of the centres of the flat page's cells of
     LATTICE_STEP px, with one cell more all around, and `matrix` is only the nearest affine map.
     `turns`: by how many quarter turns anticlockwise `image` was turned after it was resampled.
+    `errors` (ny, nx): by how many mm the map is probably off in equal cells over the image, None where nothing tells.
     """
 
     image: np.ndarray
@@ -79,16 +80,28 @@ class FlatPage:
     provenance: dict = field(default_factory=dict)
     lattice: np.ndarray | None = None
     turns: int = 0
+    errors: np.ndarray | None = None
 
     @property
     def error_mm(self) -> float:
         """Return the estimated rms error of the map in mm where the grid is, NaN where it was not estimated."""
         return self.grid.error_mm
 
+    def error_along(self, x0: float, x1: float, y: float, reach: float) -> float:
+        """Return the same for the part of the image from x0 to x1 and `reach` px above and below y."""
+        if self.errors is None:
+            return self.error_mm
+        (ny, nx), (h, w) = self.errors.shape, self.image.shape[:2]
+        columns = np.clip([x0 / w * nx, x1 / w * nx], 0, nx - 1).astype(int)
+        rows = np.clip([(y - reach) / h * ny, (y + reach) / h * ny], 0, ny - 1).astype(int)
+        part = self.errors[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1]
+        return float(np.sqrt(np.mean(part**2)))
+
     def turned(self, turns: int) -> "FlatPage":
         """Return the page turned anticlockwise by quarter turns: what lay on its side stands upright."""
         image = np.ascontiguousarray(np.rot90(self.image, turns))
-        return replace(self, image=image, turns=(self.turns + turns) % 4)
+        errors = None if self.errors is None else np.rot90(self.errors, turns)
+        return replace(self, image=image, turns=(self.turns + turns) % 4, errors=errors)
 
     def to_image(self, pixels: np.ndarray) -> np.ndarray:
         """Map points (…, 2) in flat pixels to pixels of the original image."""

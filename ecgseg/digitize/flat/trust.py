@@ -3,12 +3,15 @@
 The phase of the lines is measured again in windows of the resampled page, which the map has made regular. A window's
 error is noise and ink; what windows share that have no pixel in common is the map's error, so their covariance
 estimates its square. A count of 1 mm lines that slipped leaves these lines in step and shows in those of 5 mm.
+Where the lines fade, under a flash or a cover, the map is only what goes on from where they are seen: that is told
+place by place.
 """
 
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from ecgseg.digitize.flat import lattice
 from ecgseg.digitize.flat.grid import FlatPage
@@ -20,6 +23,15 @@ IN_STEP = 0.6  # coherence of 1 mm lines that are there and counted rightly
 USUAL = 0.9  # coherence on good pages: less costs confidence
 FLOOR_MM = 0.015  # what this estimate cannot see: errors of less than a window's size, and of the whole page's scale
 LAG = 2  # windows: those two apart share no pixel
+CELL_MM = 4.0  # of the page for which an error is told
+BLUR = 2.0  # windows over which their phases are compared
+# ln(mm) of a place's error from its windows of 1 mm lines: share of contrast in step, the same where there is hardly
+# any, agreement with the windows around, mm off. Fitted to 33,000 places of 83 rendered pages, most of them
+# photographed or damaged, whose maps are known (r² 0.36; the page's error alone explains 0.03). What falls into a
+# place's class is about twice as far off in the mean as in the middle.
+LN_ERROR, LN_SHARE, LN_LITTLE, LN_AGREE, LN_OFF = -2.72, -2.78, -8.28, -0.84, 6.52
+MUCH, LITTLE, FAR_MM, MEAN = 0.2, 0.02, 0.3, 2.0
+NONE = 3e-3  # mean weight of windows that say nothing
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,28 @@ class Check:
         return max(total, 0.0)
 
 
+def local_errors(fine: Check, size_mm: np.ndarray) -> np.ndarray:
+    """Return by how many mm a page's map is probably off in equal cells (ny, nx) of about CELL_MM, from its 1 mm lines.
+
+    size_mm (2,): width and height of the page, over which the windows of `fine` are spread evenly.
+    """
+    share = np.minimum(fine.weight, MUCH).min(axis=0)
+    phase = fine.weight * np.exp(2j * np.pi * fine.off)
+    mean = np.stack([ndimage.gaussian_filter(p, BLUR) for p in phase])
+    total = np.stack([ndimage.gaussian_filter(w, BLUR) for w in fine.weight])
+    agree = (np.abs(mean) / np.maximum(total, 1e-3)).min(axis=0)
+    off = np.hypot(*(np.angle(mean) / (2 * np.pi)))
+    off[total.min(axis=0) < NONE] = FAR_MM
+    ln = LN_ERROR + LN_SHARE * share + LN_LITTLE * np.minimum(share, LITTLE)
+    error = MEAN * np.exp(ln + LN_AGREE * agree + LN_OFF * np.minimum(off, FAR_MM))
+    cells = np.maximum(1, np.rint(size_mm / CELL_MM)).astype(int)
+    at = []
+    for n, mm, windows in zip(cells, size_mm, error.shape[::-1], strict=True):
+        side = min(SIDE_MM[1.0], mm)
+        at.append(((np.arange(n) + 0.5) * mm / n - side / 2) / max(mm - side, 1e-9) * (windows - 1))
+    return ndimage.map_coordinates(error, np.meshgrid(*at[::-1], indexing="ij"), order=1, mode="nearest")
+
+
 def check_lines(dark: np.ndarray, period: float) -> Check:
     """Measure lines of a period in the darkness of a flat page at PX_PER_MM."""
     side = round(SIDE_MM[period] * PX_PER_MM)
@@ -66,7 +100,7 @@ def check_lines(dark: np.ndarray, period: float) -> Check:
 
 
 def judged(flat: FlatPage, by_crossings: float = float("nan")) -> FlatPage:
-    """Return a flat page with the estimated error of its map in mm, and the confidence that its lines deserve.
+    """Return a flat page with the estimated errors of its map in mm, and the confidence that its lines deserve.
 
     by_crossings: error in mm about crossings of 5 mm lines that were found in the picture, NaN where there are none.
     """
@@ -81,7 +115,9 @@ def judged(flat: FlatPage, by_crossings: float = float("nan")) -> FlatPage:
     doubted = in_step or np.isnan(by_crossings)
     factor = min(1.0, float(seen.coherence.min()) / USUAL) if doubted else 1.0
     error = float(np.hypot(np.nanmax(errors), FLOOR_MM))
-    return replace(flat, grid=replace(flat.grid, error_mm=error, confidence=flat.grid.confidence * factor))
+    grid = replace(flat.grid, error_mm=error, confidence=flat.grid.confidence * factor)
+    local = local_errors(fine, np.array(dark.shape[::-1]) / PX_PER_MM) if in_step else None
+    return replace(flat, grid=grid, errors=local)
 
 
 def flat_darkness(image: np.ndarray, px_per_mm: float) -> np.ndarray:

@@ -209,7 +209,7 @@ def lead_terms(recording: Recording, lead: str, error: tuple[tuple[float, float]
     confidence = np.ones(read.sum()) if recording.confidence is None else recording.confidence[i][read].astype(float)
     gain = recording.provenance.get("gains_mm_mv", {}).get(lead, _USUAL_GAIN)
     off = np.interp(confidence, *np.array(error).T) / gain**2
-    astray = np.hypot(PLACED_MM, recording.provenance.get("map_error_mm", 0.0))
+    astray = np.hypot(PLACED_MM, _map_error(recording, lead))
     speed = recording.provenance.get("speed_mm_s", _USUAL_SPEED)
     off = off + astray**2 * np.nanmean(np.diff(samples) ** 2) * (recording.fs / speed) ** 2
     # About the most frequent height, not the mean: what is blank counts as lying there.
@@ -223,6 +223,12 @@ def lead_terms(recording: Recording, lead: str, error: tuple[tuple[float, float]
     tops = [top for name in recording.leads if (top := _top_confidence(recording, name)) is not None]
     top = _top_confidence(recording, lead)
     return np.array([10 * np.log10(power / noise), np.quantile(confidence, 0.1), gap, top, np.mean(tops)])
+
+
+def _map_error(recording: Recording, lead: str) -> float:
+    """Return by how many mm the page's map is off where a lead is printed, or anywhere if that is all that is known."""
+    about = recording.provenance
+    return about.get("map_errors_mm", {}).get(lead, about.get("map_error_mm", 0.0))
 
 
 def _top_confidence(recording: Recording, lead: str) -> float | None:
