@@ -1,6 +1,5 @@
 """The benchmark: every part runs, on pictures too small to measure anything, and says what it was told."""
 
-import numpy as np
 import pytest
 
 from ecgseg.bench.__main__ import main, parser, rows
@@ -33,14 +32,14 @@ def test_multiplications_are_those_of_the_layers():
 
 
 def test_a_change_is_told_in_db():
-    crops, ends = rows(*TINY["strip"][1:], count=2)
-    lines = ways_table("cpu", crops, ends, 1, [Way(), Way(channels_last=False)])
+    crops = rows(*TINY["strip"][1:], count=2)
+    lines = ways_table("cpu", crops, 1, [Way(), Way(channels_last=False)])
     assert lines[0].startswith("fp32, channels last") and "0.000 dB less" in lines[1]
 
 
 def test_rows_lie_on_the_page():
-    crops, ends = rows(448, 2400, 3)
-    assert crops.shape == (3, 448, 2400, 3) and crops.std() > 1 and np.all(ends == [128, 4 * 2400 - 128])
+    crops = rows(448, 2400, 3)
+    assert crops.shape == (3, 448, 2400, 3) and crops.std() > 1
 
 
 def test_networks_are_listed_with_both_runtimes(capsys):

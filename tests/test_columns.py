@@ -22,9 +22,9 @@ def distribution(*peaks):
 def both(line):
     """The heights that both runtimes read from logits (N, H)."""
     mask = np.full((H, N // 4), 3.0, np.float32)
-    plain = row_columns(line, mask, np.array([0, N]))
+    plain = row_columns(line, mask)
     onto = read_columns(torch.from_numpy(line.T[None, None].copy()), torch.from_numpy(mask[None]))
-    for name in ("y", "mass", "spread", "ink", "piece"):
+    for name in ("y", "mass", "spread", "ink", "joined"):
         np.testing.assert_allclose(getattr(plain, name), getattr(onto, name)[0].numpy(), atol=1e-4, rtol=1e-4)
     return plain.y
 

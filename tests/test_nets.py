@@ -11,7 +11,8 @@ from hydra import compose, initialize_config_dir
 
 from ecgseg.digitize.assemble.assemble import assemble
 from ecgseg.digitize.locate.locate import LocatedStrip
-from ecgseg.digitize.trace.decode import connected, line_position
+from ecgseg.digitize.trace.confidence import piece_lengths
+from ecgseg.digitize.trace.decode import line_position, read_columns
 from ecgseg.digitize.trace.windows import cut
 from ecgseg.errors import WeightsError
 from ecgseg.metrics import score_page
@@ -82,9 +83,11 @@ def test_a_piece_that_no_ink_connects_is_no_trace():
     mask = torch.full((1, 96, 400), -10.0)
     mask[:, 59:62] = 10.0
     mask[:, 19:62, 199:206] = 10.0
-    kept = connected(y, mask)[0]
-    assert not kept[400:440].any()
-    assert kept[:400].all() and kept[440:].all()
+    joined = read_columns(gaussian_logits(y[0].numpy(), 96), mask).joined.numpy() > 0
+    long = piece_lengths(joined, np.array([[0, 1600]]))[0] >= 160
+    assert not long[400:440].any()
+    assert long[:400].all() and long[440:].all()
+    assert not piece_lengths(joined, np.array([[0, 1500]]))[0, 1501:].max() >= 160
 
 
 def test_perfect_targets_come_back_at_30_db():

@@ -6,7 +6,8 @@ import pytest
 from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.trace.confidence import Evidence, shipped
 from ecgseg.digitize.trace.place import HALF_STROKE_MM, place_strips
-from ecgseg.digitize.trace.trace import strip_traces
+from ecgseg.digitize.trace.trace import Span, read_rows, strip_traces
+from ecgseg.nets.columns import Columns
 
 LEFT, LENGTH, COLUMNS = 40, 500.0, 640
 MM = 8.0
@@ -61,9 +62,35 @@ def test_the_falling_edge_of_a_pulse_before_a_row_is_none_of_it():
     x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
     seen.y[0, x < 72 + 3] = 20.0
     first, _ = strip_traces(strips(72, 2, 1), seen, shipped())
-    assert np.nanmin(first[1]) == 100.0
+    assert np.nanmin(first[1]) == 100.0 and np.isnan(first[1][0])
     seen.y[0, (x > 72 + LENGTH / 2 - 1) & (x < 72 + LENGTH / 2 + 3)] = 20.0  # where a lead begins within a row
     assert np.nanmin(strip_traces(strips(72, 2, 1), seen, shipped())[1][1]) == 20.0
+
+
+@pytest.mark.parametrize("up", [-1, 1])
+def test_a_complex_at_a_rows_start_is_no_pulse(up):
+    """Its flanks fall as far and as fast, but the trace rests before, or comes back after."""
+    seen = evidence(72, [[100.0, 100.0]])
+    x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
+    seen.y[0, (x > 72 + 2) & (x < 72 + 5)] = 100.0 + 60 * up
+    first, _ = strip_traces(strips(72, 2, 1), seen, shipped())
+    assert np.isfinite(first[1]).all() and np.abs(first[1] - 100.0).max() == 60.0
+
+
+def test_a_strip_moved_to_the_left_keeps_its_first_samples():
+    """What lies just outside where a strip was located is no short piece: the strip may be moved there."""
+
+    class Strip:
+        about = None
+
+        def columns(self, crops):
+            y = np.full((len(crops), 4 * crops.shape[2]), 144.0)
+            return Columns(y, *(np.ones_like(y) for _ in range(4)))
+
+    seen = read_rows(Strip(), np.full((600, 800, 3), 255, np.uint8), [Span(300.0, 100.0, 700.0)], 288)
+    strip = LocatedStrip("V1", 0, 0.0, 2.5, 100.0 - 8, 700.0 - 8, 300.0)
+    ((x, y, _),) = strip_traces([strip], seen, shipped())
+    assert x[0] < 93 and np.isfinite(y[:32]).all()
 
 
 @pytest.mark.parametrize(("broken", "kept"), [(True, 100.0), (False, 74.0)])

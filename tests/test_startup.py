@@ -50,8 +50,8 @@ def picture() -> np.ndarray:
 
 def outputs(kind: str, net, picture: np.ndarray) -> list[np.ndarray]:
     if kind == "strip":
-        columns = net.columns(np.stack([picture, picture[::-1]]), np.array([[100, 1900]] * 2))
-        return [columns.y, columns.mass, columns.spread, columns.ink, columns.piece]
+        columns = net.columns(np.stack([picture, picture[::-1]]))
+        return [columns.y, columns.mass, columns.spread, columns.ink, columns.joined]
     if kind == "name":
         return [net.names(np.stack([picture[k : k + 56, 40:184] for k in (0, 100, 200)]))]
     return net.maps(picture) if kind == "page" else net.cells(picture)
@@ -66,7 +66,7 @@ def test_every_runtime_gives_what_the_trained_module_gives(kind, picture):
     for runtime in ("onnx", "torch"):
         for found, right in zip(outputs(kind, open_net(kind, runtime=runtime), picture), wanted, strict=True):
             assert found.shape == right.shape
-            # Where ink is within rounding of a threshold, a piece may end there or not: a few columns may differ.
+            # Where ink is within rounding of a threshold, a trace may break there or not: a few columns may differ.
             assert (np.abs(found - right) < 2e-3).mean() > 0.999, runtime
 
 
@@ -112,7 +112,7 @@ def test_what_touches_the_border_is_left_out_where_it_is_not_read_again():
     class Strip:
         about = None
 
-        def columns(self, crops, ends):
+        def columns(self, crops):
             y = np.full((len(crops), 4 * crops.shape[2]), crops.shape[1] / 2)
             y[:, 400:500] = 2.0
             return Columns(y, *(np.ones_like(y) for _ in range(4)))

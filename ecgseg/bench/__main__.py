@@ -81,16 +81,16 @@ def nets(gpu: str | None, repeats: int, tiny: bool) -> None:
     print("\nnetworks, CPU")
     print("\n".join(runtime_table(repeats, tiny)))
     _, height, width = (TINY if tiny else SHAPES)["strip"]
-    crops, ends = rows(height, width)
+    crops = rows(height, width)
     device = gpu or "cpu"
     # Compiling for the CPU needs a C++ compiler, and half precision is slow there.
     ways = WAYS if gpu else [way for way in WAYS if not (way.compiled or way.bf16)]
     print(f"\nstrip network, {device}, {len(crops)} rows in a batch")
-    print("\n".join(ways_table(device, crops, ends, repeats, ways)))
+    print("\n".join(ways_table(device, crops, repeats, ways)))
 
 
-def rows(height: int, width: int, count: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    """Return crops (count, height, width, 3) of the scanned example page, and their rows' ends."""
+def rows(height: int, width: int, count: int = 4) -> np.ndarray:
+    """Return crops (count, height, width, 3) of the scanned example page."""
     import cv2
 
     from ecgseg.paths import EXAMPLES
@@ -98,8 +98,7 @@ def rows(height: int, width: int, count: int = 4) -> tuple[np.ndarray, np.ndarra
     page = cv2.imread(str(EXAMPLES / "scan_90037.png"))[..., ::-1]
     page = cv2.copyMakeBorder(page, 0, 0, 0, max(0, width - page.shape[1]), cv2.BORDER_REPLICATE)
     tops = np.linspace(0, page.shape[0] - height, count).astype(int)
-    crops = np.stack([page[top : top + height, :width] for top in tops])
-    return crops, np.tile([128, 4 * width - 128], (count, 1))
+    return np.stack([page[top : top + height, :width] for top in tops])
 
 
 def training(device: str, steps: int, overrides: list[str]) -> None:

@@ -57,8 +57,7 @@ def call_of(kind: str, net, shape: tuple[int, int, int]) -> Callable[[], list[np
     """Return the call of a network on one picture of noise, (B, H, W)."""
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     if kind == "strip":
-        ends = np.tile([128, 4 * shape[2] - 128], (shape[0], 1))
-        return lambda: [net.columns(image, ends).y]
+        return lambda: [net.columns(image).y]
     if kind == "name":
         return lambda: [net.names(image)]
     return lambda: net.maps(image[0]) if kind == "page" else net.cells(image[0])
@@ -81,14 +80,14 @@ def runtime_table(repeats: int, tiny: bool = False) -> list[str]:
     return lines
 
 
-def ways_table(device: str, crops: np.ndarray, ends: np.ndarray, repeats: int, ways: list[Way] | None = None):
+def ways_table(device: str, crops: np.ndarray, repeats: int, ways: list[Way] | None = None):
     """Return a line per way to compute the strip network on a device: its seconds as a ratio, and what it changes.
 
     The change is told in dB of the trace over the difference, and as what a page of AT_DB dB would lose by it.
     """
     reference, lines = None, []
     for way in WAYS if ways is None else ways:
-        columns = _strip_call(device, way, crops, ends)
+        columns = _strip_call(device, way, crops)
         seconds, _ = timed(columns, repeats, waiter(device))
         y = columns().y
         reference = reference or (float(np.median(seconds)), y)
@@ -109,7 +108,7 @@ def waiter(device: str) -> Callable[[], None]:
     return torch.cuda.synchronize if device.startswith("cuda") else lambda: None
 
 
-def _strip_call(device: str, way: Way, crops: np.ndarray, ends: np.ndarray):
+def _strip_call(device: str, way: Way, crops: np.ndarray):
     import torch
 
     net = open_net("strip", device=device, runtime="torch")
@@ -120,6 +119,6 @@ def _strip_call(device: str, way: Way, crops: np.ndarray, ends: np.ndarray):
 
     def call():
         with torch.autocast(kind, torch.bfloat16) if way.bf16 else nullcontext():
-            return net.columns(crops, ends)
+            return net.columns(crops)
 
     return call

@@ -23,23 +23,22 @@ class Columns:
     """What the network says of the trace in every sub-column, each (B, S·W).
 
     y: position in px; mass: share of the distribution within ±WINDOW px of it; spread: its standard deviation
-    there in px; ink: probability that ink of this strip is there; piece: sub-columns of the piece of trace that ink
-    connects with it.
+    there in px; ink: probability that ink of this strip is there; joined: 1 where ink connects it with the next
+    sub-column, else 0.
     """
 
     y: np.ndarray
     mass: np.ndarray
     spread: np.ndarray
     ink: np.ndarray
-    piece: np.ndarray
+    joined: np.ndarray
 
 
-def row_columns(line: np.ndarray, mask: np.ndarray, ends: np.ndarray) -> Columns:
+def row_columns(line: np.ndarray, mask: np.ndarray) -> Columns:
     """Return position and evidence in every sub-column of one row, arrays (N,).
 
-    line (N, H): logits whose softmax over H is the position's distribution; mask (H, W): logits of the strip's ink;
-    ends (2,): the row's first and last sub-column: what lies outside does not lengthen a piece inside. The position is
-    the mean about one of the distribution's peaks, chosen by `steadiest`.
+    line (N, H): logits whose softmax over H is the position's distribution; mask (H, W): logits of the strip's ink.
+    The position is the mean about one of the distribution's peaks, chosen by `steadiest`.
     """
     n, h = line.shape
     p = np.exp(line - line.max(axis=1, keepdims=True))
@@ -62,7 +61,7 @@ def row_columns(line: np.ndarray, mask: np.ndarray, ends: np.ndarray) -> Columns
     ink = cv2.dilate(mask, np.ones((3, 3), np.uint8))
     column = np.arange(n) * mask.shape[1] // n
     found = 1 / (1 + np.exp(-ink[np.rint(y).astype(int).clip(0, h - 1), column].astype(np.float64)))
-    columns = (y, mass, spread, found, _pieces(y, ink, column, ends))
+    columns = (y, mass, spread, found, _joined(y, ink, column))
     return Columns(*(values.astype(np.float32) for values in columns))
 
 
@@ -102,8 +101,8 @@ def stacked(rows: list[Columns]) -> Columns:
     return Columns(*(np.stack([getattr(row, k) for row in rows]) for k in Columns.__dataclass_fields__))
 
 
-def _pieces(y: np.ndarray, ink: np.ndarray, column: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Return the length in sub-columns of the piece of trace that ink connects with each sub-column."""
+def _joined(y: np.ndarray, ink: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Return whether ink connects each sub-column with the next (N,): a pen leaves ink on its way."""
     step = np.diff(y)
     broken = np.abs(step) > JUMP_PX
     jumps = np.flatnonzero(broken)
@@ -112,7 +111,4 @@ def _pieces(y: np.ndarray, ink: np.ndarray, column: np.ndarray, ends: np.ndarray
         row = np.rint(y[jumps] + step[jumps] * part).astype(int).clip(0, len(ink) - 1)
         least = np.minimum(least, ink[row, column[jumps]])
     broken[jumps] = least < np.log(INK / (1 - INK))
-    first, last = (int(end) for end in ends)
-    broken[[at for at in (first - 1, last) if 0 <= at < broken.size]] = True
-    piece = np.concatenate([[0], np.cumsum(broken)])
-    return np.bincount(piece)[piece]
+    return np.append(~broken, True)

@@ -57,12 +57,11 @@ class StripTorch(_Torch):
     """As runtime.StripOnnx, but all crops at once."""
 
     @torch.inference_mode()
-    def columns(self, crops: np.ndarray, ends: np.ndarray) -> Columns:
+    def columns(self, crops: np.ndarray) -> Columns:
         from ecgseg.digitize.trace.decode import read_columns
 
         out = self(crops)
-        ends = torch.from_numpy(np.asarray(ends, np.int64)).to(self.device)
-        found = read_columns(out["line"].float(), out["mask"][:, 1].float(), ends)
+        found = read_columns(out["line"].float(), out["mask"][:, 1].float())
         return Columns(*(getattr(found, k).cpu().numpy() for k in Columns.__dataclass_fields__))
 
 

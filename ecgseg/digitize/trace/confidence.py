@@ -40,8 +40,9 @@ _BLANK_DB = -10.0  # a lead of which nothing was read has no signal at all
 class Evidence:
     """What the network says about each row of a page, arrays (rows, n) at four positions a pixel column.
 
-    y: position in px of the flat page; mass, spread, ink, piece: see `decode.Columns`; left (rows,): the pixel column
-    at which a row's columns begin; centre (rows,): its zero line in px.
+    y: position in px of the flat page; mass, spread, ink: see `decode.Columns`; piece: sub-columns of the piece of
+    trace that ink connects with it; left (rows,): the pixel column at which a row's columns begin; centre (rows,): its
+    zero line in px.
     """
 
     left: np.ndarray
@@ -51,6 +52,21 @@ class Evidence:
     spread: np.ndarray
     ink: np.ndarray
     piece: np.ndarray
+
+
+def piece_lengths(joined: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Return the length in sub-columns of the piece of trace that each sub-column is part of, (rows, n).
+
+    joined (rows, n): whether ink connects it with the next; ends (rows, 2): the row's first and last sub-column: what
+    lies outside does not lengthen a piece inside. Short pieces are often a grid line or a letter taken for trace.
+    """
+    broken = ~joined[:, :-1]
+    lengths = np.empty(joined.shape, np.float32)
+    for row, (first, last) in enumerate(ends):
+        broken[row, [at for at in (first - 1, last) if 0 <= at < broken.shape[1]]] = True
+        piece = np.concatenate([[0], np.cumsum(broken[row])])
+        lengths[row] = np.bincount(piece)[piece]
+    return lengths
 
 
 def features(evidence: Evidence) -> np.ndarray:

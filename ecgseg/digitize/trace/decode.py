@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ecgseg.nets.columns import PEAKS, WINDOW, steadiest
+from ecgseg.nets.columns import INK, JUMP_PX, PARTS, PEAKS, WINDOW, steadiest
 
 
 @dataclass
@@ -15,15 +15,15 @@ class Columns:
     """What the network says of the trace in every sub-column, each (B, S·W).
 
     y: position in px; mass: share of the distribution within ±WINDOW px of it; spread: its standard deviation
-    there in px; ink: probability that ink of this strip is there; piece: sub-columns of the piece of trace that ink
-    connects with it.
+    there in px; ink: probability that ink of this strip is there; joined: 1 where ink connects it with the next
+    sub-column, else 0.
     """
 
     y: Tensor
     mass: Tensor
     spread: Tensor
     ink: Tensor
-    piece: Tensor
+    joined: Tensor
 
 
 def line_position(line: Tensor, mask: Tensor | None = None, window: int = WINDOW) -> tuple[Tensor, Tensor]:
@@ -40,10 +40,10 @@ def line_position(line: Tensor, mask: Tensor | None = None, window: int = WINDOW
     return (y, mass) if mask is None else (y, mass * _ink_at(_near_ink(mask), y))
 
 
-def read_columns(line: Tensor, mask: Tensor, ends: Tensor | None = None) -> Columns:
+def read_columns(line: Tensor, mask: Tensor) -> Columns:
     """Return position and evidence in every sub-column.
 
-    line: logits (B, 1, H, S·W); mask: logits (B, H, W) of the strip's ink; ends: as for `pieces`.
+    line: logits (B, 1, H, S·W); mask: logits (B, H, W) of the strip's ink.
     """
     p = line[:, 0].softmax(dim=1)
     left = F.avg_pool2d(p[:, None], (2 * WINDOW + 1, 1), stride=1, padding=(WINDOW, 0))[:, 0]
@@ -58,7 +58,7 @@ def read_columns(line: Tensor, mask: Tensor, ends: Tensor | None = None) -> Colu
     at = torch.from_numpy(np.stack(chosen)).to(p.device)
     y, mass, spread = each.gather(3, at[None, :, :, None].expand(3, -1, -1, 1))[..., 0]
     near = _near_ink(mask)
-    return Columns(y, mass, spread, _ink_at(near, y), _pieces(y, near, ends))
+    return Columns(y, mass, spread, _ink_at(near, y), _joined(y, near))
 
 
 def _about(p: Tensor, peak: Tensor, window: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -83,35 +83,15 @@ def _ink_at(near: Tensor, y: Tensor) -> Tensor:
     return near[:, :, columns].gather(1, y.detach().round().long().clamp(0, h - 1)[:, None])[:, 0]
 
 
-def pieces(y: Tensor, mask: Tensor, ends: Tensor | None = None, jump: float = 6.0, ink: float = 0.1) -> Tensor:
-    """Return the length in sub-columns (B, S·W) of the piece of trace that ink connects with each sub-column.
-
-    y (B, S·W) in pixels; mask: logits (B, H, W) of the strip's ink. A pen leaves ink on its way: where y jumps by
-    more than `jump` pixels from one sub-column to the next and the mask's probability falls below `ink` between,
-    the trace is broken. Short pieces are often a grid line or a letter taken for trace. ends (B, 2) are the first and
-    last sub-columns of each row: what lies outside does not lengthen a piece inside.
-    """
-    return _pieces(y, _near_ink(mask), ends, jump, ink)
-
-
-def _pieces(y: Tensor, near: Tensor, ends: Tensor | None, jump: float = 6.0, ink: float = 0.1) -> Tensor:
-    b, n = y.shape
+def _joined(y: Tensor, near: Tensor) -> Tensor:
+    """Return whether ink connects each sub-column with the next, (B, S·W) 0 or 1; y in px, near (B, H, W): ink."""
+    n = y.shape[1]
     h, w = near.shape[1:]
     near = near[:, :, torch.arange(n - 1, device=y.device) * w // n]
     start, step = y[:, :-1], y.diff(dim=1)
     least = torch.ones_like(start)
-    for part in (0.2, 0.35, 0.5, 0.65, 0.8):
+    for part in PARTS:
         row = (start + step * part).round().long().clamp(0, h - 1)
         least = torch.minimum(least, near.gather(1, row[:, None])[:, 0])
-    broken = (step.abs() > jump) & (least < ink)
-    if ends is not None:
-        at = torch.arange(n - 1, device=y.device)
-        broken |= (at == ends[:, :1] - 1) | (at == ends[:, 1:])
-    piece = F.pad(broken.long().cumsum(1), (1, 0))
-    size = torch.zeros(b, n, device=y.device).scatter_add_(1, piece, torch.ones_like(y))
-    return size.gather(1, piece)
-
-
-def connected(y: Tensor, mask: Tensor, ends: Tensor | None = None, shortest: int = 160, **how) -> Tensor:
-    """Return which sub-columns (B, S·W) bool lie in pieces (see `pieces`) of `shortest` (5 mm at 8 px/mm) or more."""
-    return pieces(y, mask, ends, **how) >= shortest
+    broken = (step.abs() > JUMP_PX) & (least < INK)
+    return F.pad((~broken).float(), (0, 1), value=1.0)

@@ -25,6 +25,7 @@ SHARP = 0.3  # of a jump's size: what the trace may change as far again on eithe
 MEETS_MM = 0.3  # a jump this near to where the ends say that leads meet
 MIN_JUMPS = 3
 BEGIN_MM, FALL_MM = 1.0, 3.0  # of a row in which a pulse's falling edge may be read, and how far that falls at least
+RESTS_MM = 2.0
 INK = 0.5
 
 
@@ -59,6 +60,8 @@ def meeting(evidence: Evidence, row: int, x: float) -> tuple[float, float] | Non
 def after_pulse(evidence: Evidence, row: int, x: float) -> float | None:
     """Return the x (px) up to which a row that starts at x (px) shows the falling edge of the calibration pulse before
     it, None where it does not: the trace falls by FALL_MM at once within the first BEGIN_MM.
+
+    Unlike a complex, a pulse is high until then, and the trace stays low for RESTS_MM after it.
     """
     y, width = evidence.y[row], round(JUMP_WIDTH_MM * _PX * SUBCOLUMNS)
     first = max(0, round((x - evidence.left[row] + 0.5) * SUBCOLUMNS - 0.5))
@@ -66,7 +69,11 @@ def after_pulse(evidence: Evidence, row: int, x: float) -> float | None:
     falls = np.flatnonzero(near[width:] - near[:-width] >= FALL_MM * _PX)
     if not len(falls):
         return None
-    return float(evidence.left[row] + (first + falls[-1] + width + 0.5) / SUBCOLUMNS - 0.5)
+    low = first + int(falls[-1]) + width
+    high, rest = y[first : first + int(falls[0]) + 1], y[low : low + round(RESTS_MM * _PX * SUBCOLUMNS)]
+    if high.max() > y[low] - FALL_MM * _PX or rest.min() < (high.max() + y[low]) / 2:
+        return None
+    return float(evidence.left[row] + (low + 0.5) / SUBCOLUMNS - 0.5)
 
 
 def _shift(strips: Sequence[LocatedStrip], evidence: Evidence) -> float:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from scipy.ndimage import binary_dilation, label
 
-from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, shipped
-from ecgseg.digitize.trace.place import after_pulse, meeting, place_strips
+from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, piece_lengths, shipped
+from ecgseg.digitize.trace.place import SEARCH_MM, after_pulse, meeting, place_strips
 from ecgseg.digitize.trace.windows import cut
 from ecgseg.nets.plain import STRIDE
 from ecgseg.nets.runtime import usable
@@ -76,10 +76,11 @@ def strip_traces(strips: list, evidence: Evidence, calibration: Calibration) -> 
         inside = (at >= strip.x0) & (at < strip.x1)
         row = [s for s in strips if s.row == strip.row]
         own = inside & _own(at, strip, row, lambda x, i=i: meeting(evidence, i, x))
-        if not any(abs(other.x1 - strip.x0) < MEET_PX for other in row) and (end := after_pulse(evidence, i, strip.x0)):
-            own &= at > end
         own &= _plain_ends(evidence.y[i], evidence.mass[i], inside)
-        traces.append((at[inside], *(_held(v[i], own)[inside] for v in (y, confidence))))
+        held, sure = _held(y[i], own), _held(confidence[i], own)
+        if not any(abs(other.x1 - strip.x0) < MEET_PX for other in row) and (end := after_pulse(evidence, i, strip.x0)):
+            held, sure = np.where(at > end, held, np.nan), np.where(at > end, sure, 0.0)
+        traces.append((at[inside], held[inside], sure[inside]))
     return traces
 
 
@@ -149,12 +150,15 @@ def _read(net, image: np.ndarray, spans: list[Span], width: int, height: int) ->
     """Read a crop of the same size for each span, from its `left` on, in one batch."""
     tops = [round(s.centre - (height - 1) / 2) for s in spans]
     crops = np.stack([cut(image, s.left, top, width, height) for s, top in zip(spans, tops, strict=True)])
-    ends = np.array([(s.x0 - s.left, s.x1 - s.left) for s in spans])
-    columns = usable(net).columns(crops, np.rint(ends * SUBCOLUMNS).astype(np.int64))
+    columns = usable(net).columns(crops)
     found = {f.name: getattr(columns, f.name) for f in fields(columns)}
     found["y"] = found["y"] + np.array(tops)[:, None]
+    # Strips may be moved by so much yet: their first samples must not be a piece apart.
+    beyond = SEARCH_MM * _PX_PER_MM
+    ends = np.array([(s.x0 - beyond - s.left, s.x1 + beyond - s.left) for s in spans])
+    piece = piece_lengths(found.pop("joined") > 0, np.rint(ends * SUBCOLUMNS).astype(np.int64))
     lefts = np.array([s.left for s in spans])
-    return Evidence(left=lefts, centre=np.array([s.centre for s in spans]), **found)
+    return Evidence(left=lefts, centre=np.array([s.centre for s in spans]), piece=piece, **found)
 
 
 def _read_again(net, image: np.ndarray, span: Span, first: Evidence, height: int) -> Evidence:
