@@ -1,8 +1,12 @@
-"""Losses: Gaussian cross-entropy over y for the line, cross-entropy and Dice for the masks."""
+"""Losses: Gaussian cross-entropy over y and noise over signal for the line, cross-entropy and Dice for the masks."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+
+LEAST_SEEN = 64  # sub-columns
+LEAST_NOISE, LEAST_POWER = 0.05, 1.0  # px²: better is exact enough, and a level line has no signal
 
 
 def steepness_weight(line: Tensor, gain: float, reach: int = 8, cap: float = 4.0) -> Tensor:
@@ -35,6 +39,26 @@ def line_loss(
     weight = steepness_weight(line, steep)
     weight = (weight if extra is None else weight + extra) * present
     return (error * weight).sum() / weight.sum().clamp_min(1)
+
+
+def noise_loss(logits: Tensor, line: Tensor) -> Tensor:
+    """Return the mean over crops of log10 of the power of E[y] − y over that of y: what the score of a page is made of.
+
+    logits: (B, 1, H, N); line: (B, N) y in px, NaN where nothing is printed. Crops with less than LEAST_SEEN sub-columns
+    of trace do not count.
+    """
+    h = logits.shape[2]
+    present = torch.isfinite(line) & (line > -0.5) & (line < h - 0.5)
+    y = torch.where(present, line, torch.zeros_like(line))
+    rows = torch.arange(h, device=logits.device, dtype=torch.float32).view(1, -1, 1)
+    mean = (logits[:, 0].float().softmax(dim=1) * rows).sum(dim=1)
+    n = present.sum(dim=1).clamp_min(1)
+    middle = (y * present).sum(dim=1) / n
+    power = ((y - middle[:, None]) ** 2 * present).sum(dim=1) / n
+    noise = ((mean - y) ** 2 * present).sum(dim=1) / n
+    seen = present.sum(dim=1) >= LEAST_SEEN
+    ratio = torch.log10((noise + LEAST_NOISE) / (power + LEAST_POWER))
+    return (ratio * seen).sum() / seen.sum().clamp_min(1)
 
 
 def mask_loss(logits: Tensor, mask: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ecgseg.digitize.trace.decode import line_position
-from ecgseg.nets.losses import line_loss, mask_loss
+from ecgseg.nets.losses import line_loss, mask_loss, noise_loss
 from ecgseg.nets.stripnet import StripNet
 
 
@@ -50,6 +50,7 @@ class StripSystem(lightning.LightningModule):
         distance: float = 0.05,
         edge: float = 3.0,
         mask_weight: float = 1.0,
+        noise_weight: float = 0.3,
     ):
         super().__init__()
         self.net = net
@@ -60,13 +61,15 @@ class StripSystem(lightning.LightningModule):
         hp, mask = self.hparams, batch["mask"].float() / 255
         return {
             "line": line_loss(out["line"], batch["line"], hp.sigma_px, hp.steep, hp.distance, hp.edge * batch["edge"]),
+            "noise": noise_loss(out["line"], batch["line"]),
             "mask": mask_loss(out["mask"][:, :1], mask[:, :1]) + mask_loss(out["mask"][:, 1:], mask[:, 1:]),
         }
 
     def training_step(self, batch: dict, _: int) -> torch.Tensor:
         out = self.net(batch["image"].float() / 255)
         parts = self.losses(batch, out)
-        total = parts["line"] + self.hparams.mask_weight * parts["mask"]
+        hp = self.hparams
+        total = parts["line"] + hp.noise_weight * parts["noise"] + hp.mask_weight * parts["mask"]
         logged = {f"train/{k}": v for k, v in parts.items()} | {"train/loss": total}
         self.log_dict(logged, prog_bar=True, on_step=True, on_epoch=False)
         return total
