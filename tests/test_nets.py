@@ -16,7 +16,7 @@ from ecgseg.digitize.trace.decode import line_position, read_columns
 from ecgseg.digitize.trace.windows import cut
 from ecgseg.errors import WeightsError
 from ecgseg.metrics import score_page
-from ecgseg.nets.losses import line_loss, mask_loss, steepness_weight
+from ecgseg.nets.losses import line_loss, mask_loss, noise_loss, steepness_weight
 from ecgseg.nets.stripnet import StripNet
 from ecgseg.nets.system import warm_stable_decay
 from ecgseg.nets.weights import load_net, save_net
@@ -143,6 +143,16 @@ def test_flanks_weigh_more_than_the_baseline():
     line[0, 100:103] = torch.tensor([48.0, 44.0, 48.0])
     weight = steepness_weight(line, 1.0)
     assert weight[0, 20] == 1 and weight[0, 101] == pytest.approx(5.0) and weight[0, 108] > 1
+
+
+def test_noise_loss_by_hand():
+    line = torch.from_numpy(32 + 10 * np.sin(np.arange(256) / 256 * 8 * np.pi)).float()[None]
+    for off in (0.0, 3.0):
+        ratio = noise_loss(gaussian_logits(line[0].numpy() + off, 64), line).item()
+        assert ratio == pytest.approx(np.log10((off**2 + 0.05) / (50 + 1.0)), abs=0.02)
+    both = torch.cat([line, torch.full_like(line, np.nan)])
+    logits = gaussian_logits(line[0].numpy() + 3, 64)
+    assert noise_loss(logits.repeat(2, 1, 1, 1), both) == pytest.approx(noise_loss(logits, line).item())
 
 
 def test_mask_loss_by_hand():

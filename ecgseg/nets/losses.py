@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-
 LEAST_SEEN = 64  # sub-columns
 LEAST_NOISE, LEAST_POWER = 0.05, 1.0  # px²: better is exact enough, and a level line has no signal
 
@@ -44,8 +43,8 @@ def line_loss(
 def noise_loss(logits: Tensor, line: Tensor) -> Tensor:
     """Return the mean over crops of log10 of the power of E[y] − y over that of y: what the score of a page is made of.
 
-    logits: (B, 1, H, N); line: (B, N) y in px, NaN where nothing is printed. Crops with less than LEAST_SEEN sub-columns
-    of trace do not count.
+    logits: (B, 1, H, N); line: (B, N) y in px, NaN where nothing is printed. Crops with less than LEAST_SEEN
+    sub-columns of trace do not count.
     """
     h = logits.shape[2]
     present = torch.isfinite(line) & (line > -0.5) & (line < h - 0.5)
