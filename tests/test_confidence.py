@@ -104,3 +104,18 @@ def test_calibration_there_and_back_and_of_the_shipped_weights(tmp_path):
     assert replace(back, about={}) == replace(c.shipped(), about={}) and back.about == {"pages": 3}
     told = (WEIGHTS / "stripnet.safetensors.sha256").read_text().split()[0]
     assert c.shipped().about["weights_sha256"] == told, "run python -m ecgseg.digitize.trace.confidence_fit"
+
+
+def test_an_error_of_the_map_costs_what_it_makes_of_the_leads_slopes():
+    t = np.arange(5000) / 500
+    beats = sum(np.exp(-(((t - at) / 0.02) ** 2)) for at in np.arange(0.5, 10, 0.8))
+    recording = Recording("", np.tile(beats, (2, 1)).astype(np.float32), 500.0, ("V1", "V4"))
+    recording.confidence = np.full((2, 5000), 0.99, np.float32)
+    sure = c.predicted_db(recording)
+    recording.provenance["map_errors_mm"] = {"V1": 0.03, "V4": 0.5}
+    told = c.predicted_db(recording)
+    assert told["V1"] > sure["V1"] - 2 and told["V4"] < sure["V4"] - 10
+    # A shift of s mm makes s times the slope of it; 0.5 mm along both axes is usually 0.18 mm along time.
+    slope = np.sqrt(np.mean(np.diff(beats) ** 2)) * 500 / 25
+    noise = (0.5 / np.sqrt(8) * slope) ** 2 / np.mean((beats - np.median(beats)) ** 2)
+    assert told["V4"] == pytest.approx(-10 * np.log10(10 ** (-sure["V4"] / 10) + noise), abs=0.1)

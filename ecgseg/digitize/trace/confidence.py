@@ -33,6 +33,8 @@ TERMS = ("ratio", "sure", "gap", "top", "page")
 _TOP = 20  # one sample in so many, the furthest from rest, is of the tops of complexes: most of a lead's energy
 _USUAL_GAIN, _USUAL_SPEED = 10.0, 25.0  # mm/mV, mm/s where a recording does not say its own
 PLACED_MM = 0.06  # rms by which rows were misplaced along time, on rendered pages and others
+# Of a map's error: only its part along time shifts flanks, and in the middle it is half of what it is in the mean.
+USUAL_SHARE = 1 / (2 * 2**0.5)
 _BLANK_DB = -10.0  # a lead of which nothing was read has no signal at all
 
 
@@ -210,8 +212,8 @@ def lead_terms(recording: Recording, lead: str, error: tuple[tuple[float, float]
     """Return what tells how well a lead was read, (len(TERMS),); None where nothing of it was read.
 
     ratio: signal over expected noise in dB, the noise being what samples so sure are usually off by, what a shift by
-    PLACED_MM and by the error of the page's map makes of the lead's slopes, and in a gap the trace's height on both
-    sides of it, or the whole signal where that is more; sure: the lowest tenth of the confidence; gap: share of the
+    PLACED_MM makes of the lead's slopes, and in a gap the trace's height on both sides of it, or the whole signal
+    where that is more; sure: the lowest tenth of the confidence; gap: share of the
     lead's window that was not read; top: mean confidence of the samples furthest from rest, which hold most of the
     signal; page: mean of that of all leads, since what blurs one complex blurs others.
     """
@@ -225,9 +227,7 @@ def lead_terms(recording: Recording, lead: str, error: tuple[tuple[float, float]
     confidence = np.ones(read.sum()) if recording.confidence is None else recording.confidence[i][read].astype(float)
     gain = recording.provenance.get("gains_mm_mv", {}).get(lead, _USUAL_GAIN)
     off = np.interp(confidence, *np.array(error).T) / gain**2
-    astray = np.hypot(PLACED_MM, _map_error(recording, lead))
-    speed = recording.provenance.get("speed_mm_s", _USUAL_SPEED)
-    off = off + astray**2 * np.nanmean(np.diff(samples) ** 2) * (recording.fs / speed) ** 2
+    off = off + PLACED_MM**2 * _slope(recording, samples) ** 2
     # About the most frequent height, not the mean: what is blank counts as lying there.
     power = max(float(np.mean((samples[read] - np.median(samples[read])) ** 2)), 1e-6)
     # What is lost is rarely rest: gaps lie where complexes are steep, high, or run into another row.
@@ -241,10 +241,21 @@ def lead_terms(recording: Recording, lead: str, error: tuple[tuple[float, float]
     return np.array([10 * np.log10(power / noise), np.quantile(confidence, 0.1), gap, top, np.mean(tops)])
 
 
-def _map_error(recording: Recording, lead: str) -> float:
-    """Return by how many mm the page's map is off where a lead is printed, or anywhere if that is all that is known."""
-    about = recording.provenance
-    return about.get("map_errors_mm", {}).get(lead, about.get("map_error_mm", 0.0))
+def _slope(recording: Recording, samples: np.ndarray) -> float:
+    """Return the rms slope of a lead's samples in mV per mm of paper."""
+    speed = recording.provenance.get("speed_mm_s", _USUAL_SPEED)
+    return float(np.sqrt(np.nanmean(np.diff(samples) ** 2))) * recording.fs / speed
+
+
+def _astray_noise(recording: Recording, lead: str) -> float:
+    """Return noise over signal of what the error of the page's map makes of a lead's slopes.
+
+    The error where the lead is printed counts, or that of the page if that is all that is known.
+    """
+    about, samples = recording.provenance, recording.lead(lead).astype(float)
+    mm = about.get("map_errors_mm", {}).get(lead, about.get("map_error_mm", 0.0))
+    power = max(float(np.nanmean((samples - np.nanmedian(samples)) ** 2)), 1e-6)
+    return (USUAL_SHARE * mm * _slope(recording, samples)) ** 2 / power
 
 
 def _top_confidence(recording: Recording, lead: str) -> float | None:
@@ -272,7 +283,12 @@ def predicted_db(recording: Recording, calibration: Calibration | None = None) -
     found = {}
     for lead in recording.leads:
         terms = lead_terms(recording, lead, calibration.error)
-        known = _BLANK_DB if terms is None else float(calibration.lead[0] + terms @ np.array(calibration.lead[1:]))
+        if terms is None:
+            found[lead] = _BLANK_DB
+            continue
+        # What a map that is off adds: the pages of the fit have none, so nothing else may stand for it.
+        known = float(calibration.lead[0] + terms @ np.array(calibration.lead[1:]))
+        known = -10 * np.log10(10 ** (-known / 10) + _astray_noise(recording, lead))
         found[lead] = float(np.clip(known, _BLANK_DB, 40.0))
     return found
 
