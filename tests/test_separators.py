@@ -30,6 +30,15 @@ def test_bars_tell_where_strips_meet(separator, off_mm):
     assert bar_shift(off, image) == pytest.approx(-off_mm, abs=0.03)
 
 
+@pytest.mark.parametrize("separator", ["bar", "tick"])
+@pytest.mark.parametrize("off_mm", [-3.3, 0.4, 2.5])
+def test_a_page_located_beside_its_strips_is_put_right(separator, off_mm):
+    """Ticks stand above and below the trace, bars across it; both as far above the zero line as below."""
+    image, strips = page(separator, seed=4)
+    off = [replace(s, x0=s.x0 + off_mm * MM, x1=s.x1 + off_mm * MM) for s in strips]
+    assert bar_shift(off, image) == pytest.approx(-off_mm, abs=0.04)
+
+
 @pytest.mark.parametrize("separator", ["none", "gap", "slash"])
 @pytest.mark.parametrize("seed", [3, 4, 5])
 def test_waves_and_grid_lines_are_no_bars(separator, seed):

@@ -58,7 +58,9 @@ def trace_strips(
     that something else was read than the trace.
     """
     evidence = read_rows(net, image, list(row_spans(strips).values()), height, again)
-    strips = place_strips(strips, evidence, image)[0]
+    strips, shift = place_strips(strips, evidence, image)
+    if abs(shift) > SEARCH_MM:
+        evidence = read_rows(net, image, list(row_spans(strips).values()), height, again)
     return strips, strip_traces(strips, evidence, calibration or shipped())
 
 
