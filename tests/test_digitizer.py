@@ -10,7 +10,9 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 from ecgseg.digitize.digitizer import Digitizer, Nets  # noqa: E402
+from ecgseg.digitize.locate.locate import Located, LocatedStrip  # noqa: E402
 from ecgseg.digitize.options import OptionError, load_options  # noqa: E402
+from ecgseg.digitize.sheets import with_records  # noqa: E402
 from ecgseg.errors import EcgsegError, GridError, LayoutError, WeightsError  # noqa: E402
 from ecgseg.layout import LEADS  # noqa: E402
 from ecgseg.nets.weights import load_net  # noqa: E402
@@ -153,3 +155,14 @@ def test_from_pretrained_checks_options_device_and_weights(tmp_path):
     (tmp_path / "not.safetensors").write_bytes(b"nothing of the kind")
     with pytest.raises(EcgsegError, match=r"not\.safetensors"):
         Digitizer.from_pretrained(weights=tmp_path / "not.safetensors")
+
+
+def test_a_nameless_row_on_another_sheet_is_no_record():
+    """A sheet's heading, cut off by a shadow, once came out as the first of two records."""
+    strips = [LocatedStrip(f"R{k}", k, 0.0, 1.0, 0.0, 200.0, 100.0 * k) for k in range(3)]
+    heading, record, unnamed = (
+        Located(None, strips[:n], 1.0, named=named) for n, named in ((1, False), (3, True), (3, False))
+    )
+    assert with_records([heading, record]) == [1]
+    assert with_records([heading, heading]) == [0, 1]
+    assert with_records([unnamed, record, heading]) == [0, 1]

@@ -18,7 +18,15 @@ from ecgseg.digitize.locate.on_grid import locate_on
 from ecgseg.digitize.options import Options, load_options
 from ecgseg.digitize.provenance import Clock, provenance
 from ecgseg.digitize.scales import against_grid, faded, flat_pages, map_error
-from ecgseg.digitize.sheets import LooksOnce, Sheets, of_one_sheet, placed, reading_order, separate_sheets
+from ecgseg.digitize.sheets import (
+    LooksOnce,
+    Sheets,
+    of_one_sheet,
+    placed,
+    reading_order,
+    separate_sheets,
+    with_records,
+)
 from ecgseg.errors import EcgsegError, LayoutError
 from ecgseg.nets.plain import STRIDE
 from ecgseg.nets.runtime import open_net, usable_device
@@ -161,6 +169,10 @@ class Digitizer:
         except EcgsegError as error:
             seen = f"{len(sheets.sheets)} sheets of paper seem to lie in the picture"
             return [], (f"{seen}, but not each could be read by itself ({error}): it was read as one page",)
+        kept = with_records([r.located for r in readings])
+        if len(kept) < len(readings):
+            doubt = f"{len(sheets.sheets)} sheets of paper seem to lie in the picture, but not on each is a record"
+            return [readings[k] for k in kept], (doubt,)
         return readings, ()
 
     def _read_picture(self, pixels: np.ndarray, dpi, grid_net, clock: Clock) -> list[Reading]:

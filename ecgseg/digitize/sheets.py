@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from ecgseg.digitize.flat.field import PAPER, Field, looks
 from ecgseg.digitize.flat.grid import FlatPage
+from ecgseg.digitize.locate.locate import Located
 from ecgseg.nets.runtime import usable
 
 MIN_CORE = 4  # cells of a sheet that are a cell or more from its edge
@@ -206,3 +207,13 @@ def _lattice_near(flat: FlatPage, at: np.ndarray) -> np.ndarray | None:
 
 def _apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def with_records(sheets: Sequence[Located]) -> list[int]:
+    """Return which of the sheets in a picture show a record.
+
+    Beside one with lead names, a single nameless row on another is the edge or the heading of paper.
+    """
+    if not any(located.named for located in sheets):
+        return list(range(len(sheets)))
+    return [k for k, located in enumerate(sheets) if located.named or len(located.strips) > 1]
