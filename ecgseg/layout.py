@@ -43,7 +43,8 @@ class Layout:
 
     `seconds` is a row's length of paper; `timing` says whether the strips of a row follow each other in time or
     begin together; `left_mm` of paper stay empty left of the rows, and `blank_rows` rows below them; `told_by` is
-    geometry, or names where only the lead names tell this layout from another.
+    geometry, or names where only the lead names tell this layout from another; `gap_s` seconds of paper are left
+    between the strips of a row, beyond `seconds`.
     """
 
     name: str
@@ -55,10 +56,20 @@ class Layout:
     left_mm: float = 0.0
     blank_rows: int = 0
     told_by: str = "geometry"
+    gap_s: float = 0.0
 
     @property
     def n_rows(self) -> int:
         return 1 + max(s.row for s in self.strips)
+
+    @property
+    def paper_seconds(self) -> float:
+        """The seconds of paper that the longest row takes, the gaps between its strips among them."""
+        return max(self.row_seconds(k) for k in range(self.n_rows))
+
+    def row_seconds(self, index: int) -> float:
+        """Return the seconds of paper that a row takes, the gaps between its strips among them."""
+        return self.seconds + self.gap_s * (len(self.row(index)) - 1)
 
     def row(self, index: int) -> tuple[Strip, ...]:
         """Return the strips of one row, left to right."""
@@ -109,6 +120,13 @@ def with_timing(layout: Layout, timing: str) -> Layout:
     starts = [s.offset_s if timing == "consecutive" else 0.0 for s in layout.strips]
     strips = (replace(s, t0=t0, t1=t0 + s.seconds) for s, t0 in zip(layout.strips, starts, strict=True))
     return replace(layout, strips=tuple(strips), timing=timing)
+
+
+def with_gap(layout: Layout, gap_s: float) -> Layout:
+    """Return the layout with `gap_s` seconds of paper left empty between the strips of each row."""
+    more = gap_s - layout.gap_s
+    strips = tuple(replace(s, offset_s=s.offset_s + more * layout.row(s.row).index(s)) for s in layout.strips)
+    return replace(layout, strips=strips, gap_s=gap_s)
 
 
 def with_rhythm(layout: Layout, leads: list[str] | tuple[str, ...]) -> Layout:

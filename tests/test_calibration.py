@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from ecgseg.digitize.calibrate import calibration
 from ecgseg.digitize.calibrate.calibration import calibrate
-from ecgseg.digitize.calibrate.ocr import TextLibraryError, read_lines, whole_lines
+from ecgseg.digitize.calibrate.ocr import TextLibraryError, find_lines, read_lines, whole_lines
 from ecgseg.digitize.locate.findings import Box, Findings, LeadName
 
 SCALE = 8.0
@@ -125,6 +126,23 @@ def test_without_the_reader_the_pulses_still_tell_the_gain(monkeypatch):
     found = Sheet().pulse(100, 300, 20.0).pulse(100, 600, 20.0).text("25 mm/s").calibrate()
     assert (found.gain, found.how["gain"]) == (20, "pulse")
     assert any("pip install" in w for w in found.warnings)
+
+
+def test_all_text_is_looked_for_only_where_something_is_not_told():
+    asked = []
+
+    def lines():
+        asked.append(1)
+        return find_lines(sheet.image)
+
+    sheet = Sheet().text("25 mm/s 5 mm/mV 0.05-40 Hz")
+    whole, sheet.texts = sheet.texts, [replace(sheet.texts[0], x1=sheet.texts[0].x0 + 100)]
+    cut = sheet.calibrate()
+    assert (cut.speed, cut.how["gain"]) == (25, "default")
+    found = sheet.calibrate(more=lines)
+    assert (found.speed, found.gain, found.how["gain"]) == (25, 5, "text")
+    sheet.texts = whole
+    assert sheet.calibrate(more=lines).gain == 5 and len(asked) == 1
 
 
 def test_importing_costs_no_one_the_reader():

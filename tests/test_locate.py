@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from corrupt_findings import PX, corrupt, draw_trace, make_scene, true_findings, without_names
 
-from ecgseg.digitize.locate.findings import Findings, LeadName, Stretch
+from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Stretch
 from ecgseg.digitize.locate.locate import locate
+from ecgseg.digitize.locate.textnames import lead_name
 from ecgseg.errors import LayoutError
 from ecgseg.layout import layout_names, load_layout, parse_layout, with_rhythm
 
@@ -166,7 +167,9 @@ def test_names_of_an_unknown_order_build_a_layout_of_their_own():
     located = locate(found, PX)
     check(located, scene)
     assert located.layout.name == "custom" and 0.4 < located.confidence < 0.9
-    fewer = locate(replace(found, names=found.names[1:]), PX)
+    one_left = locate(replace(found, names=found.names[1:]), PX)
+    assert [s.lead for s in one_left.strips] == [s.lead for s in located.strips]
+    fewer = locate(replace(found, names=found.names[2:]), PX)
     assert not fewer.named and len(fewer.strips) == 12
     assert fewer.strips[4].lead == "R2S2" and fewer.strips[4].t0 == pytest.approx(2.5)
 
@@ -335,3 +338,42 @@ def test_the_edge_of_a_sheet_is_no_rhythm_strip():
     limb = {s.lead for s in located.strips if not s.rhythm}
     assert limb == {t.strip.lead for t in scene.traces}
     assert not any(s.rhythm and not s.lead.startswith("R") for s in located.strips)
+
+
+@pytest.mark.parametrize(
+    "name, gap", [("3x4_1r", 6.0), ("6x2_0r", 2.5), ("4x3", 9.0), ("cabrera_6x2", 4.0), ("12x1", 6.0)]
+)
+def test_strips_that_stand_apart_are_found_where_they_are(name, gap):
+    scene, found = page(name, 4, column_gap=gap)
+    check(locate(found, PX), scene)
+    few = locate(replace(found, names=found.names[2:], ends=found.ends[::2]), PX)
+    check(few, scene, 1.0)
+
+
+def test_an_unknown_order_of_strips_that_stand_apart_is_named_by_its_print():
+    scene, found = page(parse_layout("mixed", CUSTOM), 10, column_gap=6.0)
+    located = locate(found, PX)
+    check(located, scene, 1.0)
+    assert located.layout.name == "custom"
+
+
+def test_a_row_without_any_name_leaves_an_unknown_order_unnamed():
+    """Names half-way between rows were once those of the next row on a page whose first ones were not read."""
+    scene, found = page(parse_layout("mixed", CUSTOM), 10)
+    first = {t.strip.lead for t in scene.traces if t.strip.row == 0}
+    assert not locate(replace(found, names=[n for n in found.names if n.lead not in first]), PX).named
+
+
+@pytest.mark.parametrize(
+    "text, lead, sign",
+    [("aVR", "aVR", 1), ("AVL:", "aVL", 1), ("l aVF", "aVF", 1), ("-aVR", "aVR", -1), ("1v3", "V3", 1), ("C4", "V4", 1)]
+    + [("Ⅱ", "II", 1), ("(III)", "III", 1), ("D2", "II", 1), ("aVE", "aVF", 1)]
+    + [(other, None, 0) for other in ("11", "2.5", "V7", "25 mm/s", "I", "", "VIVID", "aV", "PR")],
+)
+def test_lines_of_text_that_are_lead_names(text, lead, sign):
+    name = lead_name(text, 0.9, Box(100, 10, 140, 30, 0.9))
+    assert (name.lead, name.sign) == (lead, sign) if lead else name is None
+
+
+def test_a_separator_read_as_a_letter_does_not_move_its_name():
+    assert lead_name("laVR", 0.9, Box(100, 10, 140, 30)).x0 == 110

@@ -1,15 +1,18 @@
 """Scenes: the truth is what is printed, whatever the style; the same seed is the same scene."""
 
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from ecgseg.layout import LEADS, layout_names, load_layout, parse_layout, with_timing
 from ecgseg.recording import Recording
+from ecgseg.render.page import render_page
 from ecgseg.render.printed.marks import spell
 from ecgseg.render.printed.scene import build_scene
 from ecgseg.render.printed.style import sample_style
+from ecgseg.simulate import simulate
 
 
 def waves(seconds=10.5, fs=250.0, height=1.0):
@@ -299,3 +302,14 @@ def test_styles_are_varied_and_most_are_ordinary():
         for color in (s.paper, s.minor_color, s.major_color, s.trace_color, s.text_color, *(s.trace_colors or ())):
             assert color.shape == (3,) and (color >= 0).all() and (color <= 1).all()
         assert s.paper.min() > 0.6
+
+
+def test_strips_apart_have_panels_and_an_axis():
+    style = replace(sample_style(np.random.default_rng(3)), column_gap=6.0, panels=4.0, axis=True, grid="full")
+    page = render_page(simulate(np.random.default_rng(1), seconds=10.0), "3x4_0r", "none", 5, style=style)
+    row = [t for t in page.scene.traces if t.strip.row == 0]
+    assert np.allclose([b.x0 - a.x1 for a, b in pairwise(row)], 6.0)
+    boxes = np.array(page.scene.style.grid_panels)
+    inside = (page.crossings_mm[:, None] >= boxes[:, :2]) & (page.crossings_mm[:, None] <= boxes[:, 2:])
+    assert len(page.crossings_mm) and inside.all(axis=2).any(axis=1).all()
+    assert {"0", "1", "9", "10"} <= {t.text for t in page.scene.texts}

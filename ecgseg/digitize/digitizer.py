@@ -1,6 +1,7 @@
 """Image -> Recording: the whole way from a picture of a page to a calibrated recording, one call."""
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from ecgseg.digitize.assemble.assemble import assemble, verify_layout
 from ecgseg.digitize.assemble.verify import lead_quality, verify
 from ecgseg.digitize.calibrate.calibration import Calibration, calibrate
+from ecgseg.digitize.calibrate.ocr import TextLibraryError, find_lines
 from ecgseg.digitize.files.read import Picture, read_picture
 from ecgseg.digitize.flat.flatten import flat_page
 from ecgseg.digitize.flat.grid import FlatPage
@@ -15,6 +17,7 @@ from ecgseg.digitize.locate.find import PageMaps, look
 from ecgseg.digitize.locate.findings import Findings
 from ecgseg.digitize.locate.locate import Located
 from ecgseg.digitize.locate.on_grid import locate_on
+from ecgseg.digitize.locate.textnames import with_text_names
 from ecgseg.digitize.options import Options, load_options
 from ecgseg.digitize.provenance import Clock, provenance
 from ecgseg.digitize.scales import against_grid, faded, flat_pages, map_error
@@ -303,11 +306,25 @@ class Digitizer:
 
     def _locate(self, flat: FlatPage, maps: PageMaps, findings: Findings, clock: Clock):
         opt = self.options
-        calibration = calibrate(findings, flat.image, FLAT_PX_PER_MM, opt.speed, opt.gain)
+        lines = cache(lambda: find_lines(flat.image)) if opt.find_text else None
+        calibration = calibrate(findings, flat.image, FLAT_PX_PER_MM, opt.speed, opt.gain, lines)
         clock.lap("calibrate")
         located = locate_on(flat, findings, calibration.speed, opt.layout, maps.trace)
+        if lines is not None and not _confirms(located):
+            located = self._by_text(flat, maps, findings, lines, calibration.speed, located)
         clock.lap("locate")
         return calibration, located
+
+    def _by_text(self, flat: FlatPage, maps: PageMaps, findings: Findings, lines, speed: float, located: Located):
+        """Return the page located with the lead names that the text library reads too, where that tells more."""
+        try:
+            told = with_text_names(findings, lines())
+        except TextLibraryError:
+            return located
+        if len(told.names) == len(findings.names):
+            return located
+        again = locate_on(flat, told, speed, self.options.layout, maps.trace)
+        return again if again.confidence > located.confidence else located
 
     def _trace(self, flat: FlatPage, located: Located, speed: float):
         if self.options.method == "classic":

@@ -33,6 +33,7 @@ class Options:
     runtime: str | None
     row_mm: float
     look_again: bool
+    find_text: bool
 
     def __post_init__(self):
         for key in ("speed", "gain", "px_per_mm", "fs", "max_pixels", "row_mm"):
@@ -45,8 +46,9 @@ class Options:
             raise OptionError(
                 f"digitize.row_mm is {self.row_mm:g}; rows are read {ROW_MM[0]:g} to {ROW_MM[1]:g} mm high"
             )
-        if not isinstance(self.look_again, bool):
-            raise OptionError(f"digitize.look_again is {self.look_again!r}; give true or false")
+        for key in ("look_again", "find_text"):
+            if not isinstance(getattr(self, key), bool):
+                raise OptionError(f"digitize.{key} is {getattr(self, key)!r}; give true or false")
         if self.method not in METHODS:
             raise OptionError(f"digitize.method is {self.method!r}; the choices are {', '.join(METHODS)}")
         if self.runtime not in RUNTIMES:

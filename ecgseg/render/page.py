@@ -169,7 +169,11 @@ def grid_crossings(scene: Scene) -> np.ndarray:
     x0, y0, x1, y1 = style.grid_box or (0.0, 0.0, scene.width, scene.height)
     xs = np.arange(style.grid_x + 5 * np.ceil((x0 - style.grid_x) / 5), x1 + 1e-9, 5.0)
     ys = np.arange(style.grid_y + 5 * np.ceil((y0 - style.grid_y) / 5), y1 + 1e-9, 5.0)
-    return np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+    crossings = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+    if style.grid_panels is None:
+        return crossings
+    inside = [((crossings >= box[:2]) & (crossings <= box[2:])).all(axis=1) for box in style.grid_panels]
+    return crossings[np.any(inside, axis=0)]
 
 
 def _segment(start: tuple[float, float], end: tuple[float, float], step: float = 2.0) -> np.ndarray:

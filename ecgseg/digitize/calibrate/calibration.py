@@ -8,7 +8,7 @@ or be printed without regard to what was drawn. The contradiction is a warning a
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -73,31 +73,46 @@ def group_of(lead: str) -> str:
 
 
 def calibrate(
-    findings: Findings, image: np.ndarray, px_per_mm: float, speed: float | None = None, gain: float | None = None
+    findings: Findings,
+    image: np.ndarray,
+    px_per_mm: float,
+    speed: float | None = None,
+    gain: float | None = None,
+    more: Callable[[], Sequence[tuple[Box, str, float]]] | None = None,
 ) -> Calibration:
     """Return a page's speed and gain; `speed` (mm/s) and `gain` (mm/mV) are the user's, None to find them.
 
-    findings are those of the flat page `image` (H, W, 3) uint8 at `px_per_mm`, and in its pixels. Without the library
+    findings are those of the flat page `image` (H, W, 3) uint8 at `px_per_mm`, and in its pixels. `more` gives further
+    lines of text, as `find_lines` does; it is asked where neither text nor pulses told both. Without the library
     that reads text, calibration goes by the pulses alone and says so.
     """
     findings = replace(findings, texts=whole_lines(findings.texts))
     warnings: list[str] = []
     lines: list[tuple[str, float]] = []
-    if speed is None or gain is None:
-        try:
+    pulses = [p for box in findings.pulses if (p := measure_pulse(image, box, px_per_mm)) and p.score >= SEEN]
+
+    def found() -> tuple[_Found, _Found, list[str]]:
+        texts = [parse_calibration(text) if score >= WELL_READ else Printed() for text, score in lines]
+        by_speed = _speed(texts, pulses) if speed is None else _Found(speed, "given", 1.0)
+        by_gain = _Found({None: gain}, "given", 1.0)
+        if gain is None:
+            by_gain = _gain(_printed_gains(texts, findings, px_per_mm), _pulse_gains(pulses, findings), pulses)
+        return by_speed, by_gain, [piece for text in texts for piece in text.unread]
+
+    try:
+        if speed is None or gain is None:
             lines = read_lines(image, findings.texts)
-        except TextLibraryError as error:
-            warnings.append(str(error))
-    texts = [parse_calibration(text) if score >= WELL_READ else Printed() for text, score in lines]
-    unread = [piece for text in texts for piece in text.unread]
+        found_speed, found_gain, unread = found()
+        if more is not None and "default" in (found_speed.how, found_gain.how):
+            told = [line for line in more() if parse_calibration(line[1]) != Printed()]
+            findings = replace(findings, texts=[*findings.texts, *(box for box, *_ in told)])
+            lines += [(text, score) for _, text, score in told]
+            found_speed, found_gain, unread = found()
+    except TextLibraryError as error:
+        warnings.append(str(error))
+        found_speed, found_gain, unread = found()
     if unread:
         warnings.append(f"the page's text on its calibration was not understood: {', '.join(map(repr, unread))}")
-    pulses = [p for box in findings.pulses if (p := measure_pulse(image, box, px_per_mm)) and p.score >= SEEN]
-    found_speed = _speed(texts, pulses) if speed is None else _Found(speed, "given", 1.0)
-    found_gain = _Found({None: gain}, "given", 1.0)
-    if gain is None:
-        printed = _printed_gains(texts, findings, px_per_mm)
-        found_gain = _gain(printed, _pulse_gains(pulses, findings), pulses)
     gains = found_gain.value
     apart = set(gains) == set(GROUPS)
     how = {

@@ -108,11 +108,14 @@ def judged(flat: FlatPage, by_crossings: float = float("nan")) -> FlatPage:
     fine, thick = (check_lines(dark, period) for period in (1.0, 5.0))
     in_step = fine.coherence.min() > IN_STEP
     errors = [by_crossings, np.sqrt(fine.shared()) if in_step else np.nan]
+    # Lines too pale for a window were in step over the whole of a plane that was measured.
+    by_plane = flat.grid.residual_mm if flat.grid.source == "measured" else np.nan
     if np.isnan(errors).all():
-        errors = [np.sqrt(thick.shared())]
+        errors = [np.sqrt(thick.shared()) if np.isnan(by_plane) else by_plane]
     seen = fine if in_step else thick
-    # Without 1 mm lines those of 5 mm, which ink upsets, say little of a map that crossings agree with.
-    doubted = in_step or np.isnan(by_crossings)
+    # Without 1 mm lines those of 5 mm, which ink and panels of their own upset, say little of a map that crossings or
+    # the whole page's lines agree with.
+    doubted = in_step or (np.isnan(by_crossings) and np.isnan(by_plane))
     factor = min(1.0, float(seen.coherence.min()) / USUAL) if doubted else 1.0
     error = float(np.hypot(np.nanmax(errors), FLOOR_MM))
     grid = replace(flat.grid, error_mm=error, confidence=flat.grid.confidence * factor)

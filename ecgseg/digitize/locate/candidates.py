@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from ecgseg.digitize.locate.fit import Evidence, Fit, Placement, fit_layout, row_heights, start_votes
+from ecgseg.digitize.locate.gaps import column_gaps, strips_apart
 from ecgseg.digitize.locate.leadnames import Names, name_offsets
 from ecgseg.digitize.locate.records import with_second
 from ecgseg.digitize.locate.rows import Row, row_pitches, rows_by_names, with_missed_rows
-from ecgseg.digitize.locate.unnamed import fit_unnamed, usual_seconds
-from ecgseg.layout import Layout
+from ecgseg.digitize.locate.unnamed import COLUMNS, fit_apart, fit_unnamed, usual_seconds, usual_strip
+from ecgseg.layout import Layout, with_gap
 
 START_STEP = 20.0  # mm: two starts that differ by less say the same
 OTHER_STEP = 0.2  # share by which the distance of lines of names differs from that of rows
@@ -39,8 +40,9 @@ def all_fits(
         def placements(columns: int, length: float, evidence=evidence, places=places) -> list[Placement]:
             key = (columns, round(length, 3))
             if key not in places:
-                starts = start_votes(evidence.rows, columns, length)
-                places[key] = [Placement(evidence, x0, length) for x0 in starts]
+                gaps = [0.0, *column_gaps(evidence.rows, names, columns, length)]
+                starts = [(x0, gap) for gap in gaps for x0 in start_votes(evidence.rows, columns, length, gap)]
+                places[key] = [Placement(evidence, x0, length, gap) for x0, gap in starts]
             return places[key]
 
         fits = [
@@ -48,13 +50,28 @@ def all_fits(
             for one in tried
             if len(tried) == 1 or SHORTEST < longest / (one.seconds * evidence.speed) < LONGEST
             for place in placements(max(len(one.row(k)) for k in range(one.n_rows)), one.seconds * evidence.speed)
-            for fit in fit_layout(one, place)
+            for fit in fit_layout(with_gap(one, place.gap / evidence.speed) if place.gap else one, place)
         ]
         if unnamed:
             length = usual_seconds(evidence.rows, evidence.speed) * evidence.speed
             fits += [fit for place in placements(1, length)[:1] for fit in fit_unnamed(place)]
+            fits += _unnamed_apart(evidence, length)
         found += [_with_left_out(fit) for fit in fits] if evidence.left_out else fits
     return _distinct(found)
+
+
+def _unnamed_apart(evidence: Evidence, whole: float) -> list[Fit]:
+    """Return the fits of a page of no layout whose rows of `whole` mm have strips that stand apart, as names tell."""
+    fits = []
+    for columns in COLUMNS:
+        apart = strips_apart(evidence.names, columns, whole)
+        if apart is None:
+            continue
+        width, gap = usual_strip(apart[0], evidence.speed), apart[1]
+        gap += apart[0] - width
+        starts = start_votes(evidence.rows, columns, columns * width, gap)[:1]
+        fits += [fit_apart(Placement(evidence, x0, columns * width, gap), columns) for x0 in starts]
+    return fits
 
 
 def _with_left_out(fit: Fit) -> Fit:
@@ -67,7 +84,8 @@ def _distinct(fits: list[Fit]) -> list[Fit]:
     """Return the fits, best first, without those that say the same as a better one: the same leads, rows and start."""
     kept: dict[tuple, Fit] = {}
     for fit in sorted(fits, key=lambda f: (-f.score, f.layout.told_by)):
-        leads = fit.layout.name if fit.layout.name == "unnamed" else fit.layout.strips
+        told = [replace(s, offset_s=0.0) for s in fit.layout.strips]  # how far strips lie apart is no other reading
+        leads = fit.layout.name if fit.layout.name == "unnamed" else tuple(told)
         at = () if fit.layout.name == "unnamed" else _place(fit)
         kept.setdefault((leads, at, fit.evidence.speed), fit)
     return list(kept.values())

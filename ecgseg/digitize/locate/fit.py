@@ -20,6 +20,7 @@ NAME_SPARE = 1.5  # a name in a row that is none of the layout's
 NAME_MISSED, NAME_FOUND = -float(np.log(MISSED)), float(np.log(1 - MISSED))
 SIGN_DIFFERS = 0.7  # the minus of -aVR is easily missed
 PITCH_LIMIT = 2.5
+RARE_GAP = 2.0  # strips of a row stand apart on few pages
 MOST_ABSENT = 2  # rows missing at the top that are looked into where any are missing
 # Geometry says nothing for sure: crowded pages are printed closer than their layout's closest.
 PITCH_SPREAD = 0.35
@@ -63,8 +64,17 @@ class Fit:
 
     @property
     def length(self) -> float:
-        """The rows' length in mm."""
+        """The rows' length in mm, without gaps between their strips."""
         return self.layout.seconds * self.evidence.speed
+
+    @property
+    def gap(self) -> float:
+        """The mm between the strips of a row."""
+        return self.layout.gap_s * self.evidence.speed
+
+    def row_length(self, k: int) -> float:
+        """Return the mm of paper that the layout's row k takes."""
+        return self.layout.row_seconds(k) * self.evidence.speed
 
     def row(self, k: int) -> Row | None:
         """Return the found row of the layout's row k, None where there is none."""
@@ -76,16 +86,20 @@ class Fit:
         return sum(i >= 0 and not self.evidence.rows[i].missed for i in self.rows)
 
 
-def start_votes(rows: list[Row], columns: int, length: float, most: int = 5) -> list[float]:
-    """Return the x (mm) at which rows of `columns` strips and `length` mm may start, best first, at most `most`."""
-    width = length / columns
+def start_votes(rows: list[Row], columns: int, length: float, gap: float = 0.0, most: int = 5) -> list[float]:
+    """Return the x (mm) at which rows of `columns` strips and `length` mm may start, best first, at most `most`.
+
+    `gap` mm are between the strips, beyond their `length`.
+    """
+    step = length / columns + gap
+    whole = length + (columns - 1) * gap
     votes: list[tuple[float, float]] = []
     for r in rows:
         if r.missed:
             continue
-        votes += [(r.x0, 1.0), (r.x1 - length, 0.9)]
-        votes += [(x - k * width, s) for x, s in r.starts for k in range(columns)]
-        votes += [(x - k * width, 0.8 * s) for x, s in r.ends for k in range(1, columns + 1)]
+        votes += [(r.x0, 1.0), (r.x1 - whole, 0.9)]
+        votes += [(x - k * step, s) for x, s in r.starts for k in range(columns)]
+        votes += [(x - k * step + gap, 0.8 * s) for x, s in r.ends for k in range(1, columns + 1)]
     if not votes:
         return []
     at, weight = np.array(votes).T
@@ -101,16 +115,18 @@ def start_votes(rows: list[Row], columns: int, length: float, most: int = 5) -> 
 
 
 class Placement:
-    """What rows and names say about rows of 1, 2, … strips that start at one x: scores that layouts share."""
+    """What rows and names say about rows of 1, 2, … strips that start at one x: scores that layouts share.
 
-    def __init__(self, evidence: Evidence, x0: float, length: float):
-        self.evidence, self.x0, self.length = evidence, x0, length
+    `length` mm of each row are strips, `gap` mm are between two.
+    """
+
+    def __init__(self, evidence: Evidence, x0: float, length: float, gap: float = 0.0):
+        self.evidence, self.x0, self.length, self.gap = evidence, x0, length, gap
         rows = evidence.rows
         self.row_of_name = rows_of_names(evidence.names, rows, evidence.pitch, evidence.offset, x0)
         named = np.bincount(self.row_of_name[self.row_of_name >= 0], minlength=len(rows))
         spare = np.where(in_step(rows, evidence.pitch), SPARE_IN_STEP, ROW_SPARE)
         self.spare = spare * [min(1.0, r.covered / length) for r in rows] + NAME_SPARE * named
-        self.cover = np.array([self._cover(r) for r in rows])
         self._columns: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def columns(self, c: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -120,26 +136,27 @@ class Placement:
         name at each strip or -1; astray (rows,): nats of names where no strip begins.
         """
         if c not in self._columns:
-            boundaries = np.array([self._boundaries(r, c) for r in self.evidence.rows])
-            self._columns[c] = (self.cover + boundaries, *self._names(c))
+            geometry = np.array([self._cover(r, c) + self._boundaries(r, c) for r in self.evidence.rows])
+            self._columns[c] = (geometry, *self._names(c))
         return self._columns[c]
 
     def column(self, c: int) -> np.ndarray:
         """Return which of a row's c strips each name begins, -1 for none."""
-        return strips_of_names(self.evidence.names, self.x0, c, self.length / c)
+        return strips_of_names(self.evidence.names, self.x0, c, self.length / c + self.gap)
 
-    def _span(self) -> tuple[float, float]:
-        """Return from where to where a row can be on the paper."""
+    def _span(self, c: int) -> tuple[float, float]:
+        """Return from where to where a row of c strips can be on the paper."""
         width = self.evidence.width
-        right = self.x0 + self.length
+        right = self.x0 + self.length + (c - 1) * self.gap
         return max(self.x0, 0.0), right if width is None else min(right, width)
 
-    def _cover(self, row: Row) -> float:
-        """Return the nats for what of a row is missing, and for trace outside of it."""
-        left, right = self._span()
-        visible = max(right - left, 1e-6)
+    def _cover(self, row: Row, c: int) -> float:
+        """Return the nats for what of a row of c strips is missing, and for trace outside of it."""
+        left, right = self._span(c)
+        gaps = (c - 1) * self.gap
+        visible = max(right - left - gaps, 1e-6)
         missing = max(0.0, visible - row.covered_in(left, right) - END_MM)
-        outside = max(0.0, row.covered - row.covered_in(self.x0 - END_MM, self.x0 + self.length + END_MM))
+        outside = max(0.0, row.covered - row.covered_in(self.x0 - END_MM, self.x0 + self.length + gaps + END_MM))
         off = 1 - visible / self.length
         return -ROW_MISSED * missing / visible - OUTSIDE * min(1.0, outside / self.length) - OFF_PAGE * min(1, 3 * off)
 
@@ -147,10 +164,10 @@ class Placement:
         """Return the nats of the starts and ends found in a row and of those not found."""
         if row.missed:
             return 0.0
-        width, (left, right) = self.length / c, self._span()
+        width, (left, right) = self.length / c, self._span(c)
         total = 0.0
         for points, first, weight in ((row.starts, 0, 1.0), (row.ends, 1, 0.6)):
-            expected = self.x0 + width * (first + np.arange(c))
+            expected = self.x0 + width * first + (width + self.gap) * np.arange(c)
             # What lies off the paper, or where the trace is missing, cannot be found.
             there = np.array([left - 1 <= x <= right + 1 and row.covered_in(x - 8, x + 8) > 0 for x in expected])
             expected = expected[there]
@@ -232,13 +249,14 @@ def _fit(layout: Layout, place: Placement, chosen: list[int], score: float, regu
         names.append(-1 if row < 0 else int(place.columns(len(strips))[2][row, strips.index(s)]))
     spelled = float(sum(_names_score(layout, k, place)[i] for k, i in enumerate(chosen) if i >= 0))
     pitch = _pitch_score(place.evidence, layout, chosen)
-    parts = {"names": spelled, "rows": score - spelled, "steps": regular, "pitch": pitch}
+    gap = -RARE_GAP if place.gap else 0.0
+    parts = {"names": spelled, "rows": score - spelled, "steps": regular, "pitch": pitch, "gap": gap}
     astray = tuple(
         k
         for k, i in enumerate(place.row_of_name)
         if i in chosen and i >= 0 and place.column(len(layout.row(chosen.index(i))))[k] < 0
     )
-    return Fit(layout, place.evidence, place.x0, tuple(chosen), score + pitch, parts, tuple(names), astray)
+    return Fit(layout, place.evidence, place.x0, tuple(chosen), score + pitch + gap, parts, tuple(names), astray)
 
 
 def strip_windows(fit: Fit) -> list[tuple[Strip, float, float, float]]:

@@ -134,9 +134,9 @@ def rows_of_names(names: Names, rows: list[Row], pitch: float, offset: float, x0
     return np.where(distance.min(axis=1) <= reach, row, -1)
 
 
-def strips_of_names(names: Names, x0: float, columns: int, width: float) -> np.ndarray:
-    """Return the column (n,) of a row of `columns` strips of `width` mm from `x0` on that each name begins, or -1."""
-    starts = x0 + width * np.arange(columns)
+def strips_of_names(names: Names, x0: float, columns: int, step: float) -> np.ndarray:
+    """Return the column (n,) of a row of `columns` strips, one each `step` mm from x0, that each name begins, or -1."""
+    starts = x0 + step * np.arange(columns)
     dx = names.left[:, None] - starts[None, :]
     # A name that begins left of the strip's start counts from its right edge at the latest.
     near = (dx >= NEAR_START[0]) & (dx <= NEAR_START[1])

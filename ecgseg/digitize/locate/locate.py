@@ -18,7 +18,7 @@ from ecgseg.digitize.locate.leadnames import page_names
 from ecgseg.digitize.locate.records import left_of, parts_of, side_by_side
 from ecgseg.digitize.locate.remarks import remarks, too_few_rows, unnamed_remark
 from ecgseg.digitize.locate.rows import Row, find_rows
-from ecgseg.digitize.locate.starts import own_starts, refined_start, told_start
+from ecgseg.digitize.locate.starts import own_starts, refined_start, told_start, with_refined_gap
 from ecgseg.digitize.locate.unnamed import named_by_print
 from ecgseg.errors import LayoutError
 from ecgseg.layout import LEADS, Layout, layout_names, load_layout, with_rhythm
@@ -235,7 +235,7 @@ def _shares(fits: list[Fit]) -> list[float]:
 
 def _all_read_right(fit: Fit) -> float:
     read = fit.evidence.names
-    p = [np.exp(read.says[k, LEADS.index(read.names[k].lead)]) / len(LEADS) for k in fit.names]
+    p = [np.exp(read.says[k, LEADS.index(read.names[k].lead)]) / len(LEADS) for k in fit.names if k >= 0]
     return float(np.prod(p))
 
 
@@ -291,6 +291,7 @@ def _located(
 ) -> Located:
     """Put a fit on the page: strips in px, warnings, confidence; `ends`: where (mm) strips start (True) or end."""
     speed, named = fit.evidence.speed, fit.layout.name != "unnamed"
+    fit = with_refined_gap(fit, echoes)
     fit = replace(fit, x0=refined_start(fit, echoes, told_start(fit, ends)))
     starts, shifted = own_starts(fit)
     strips = []

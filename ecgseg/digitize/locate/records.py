@@ -35,9 +35,9 @@ def with_second(fit: Fit) -> Fit:
     over = [i for i, r in enumerate(evidence.rows) if i not in fit.rows and not r.missed]
     if len(over) < max(2, SHARE_OF_ROWS * layout.n_rows):
         return fit
-    place = Placement(evidence, fit.x0, fit.length)
+    place = Placement(evidence, fit.x0, fit.length, fit.gap)
     rest = replace(evidence, rows=[evidence.rows[i] for i in over])
-    other = fit_layout(layout, Placement(rest, fit.x0, fit.length))[0]
+    other = fit_layout(layout, Placement(rest, fit.x0, fit.length, fit.gap))[0]
     spared = float(sum(place.spare[i] for i in over))
     won = spared + other.score + TWO_RECORDS
     if other.found_rows < SHARE_OF_ROWS * layout.n_rows or won <= 0:

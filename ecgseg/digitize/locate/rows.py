@@ -9,7 +9,8 @@ from ecgseg.digitize.locate.findings import Findings, Point, Stretch
 
 # All lengths in mm of paper.
 SAME_LINE = 1.5  # stretches this near in height are one row: no page has rows closer than 4 mm
-OWN_ZERO = 12.0  # a strip with a zero line of its own stands this far off its row's at most
+OWN_ZERO = 12.0  # a strip with a zero line of its own stands this far off its row's at most …
+OWN_SHARE = 0.38  # … or this share of the rows' distance: panels leave room
 MIN_STRETCH = 4.0
 MIN_ROW = 12.0  # a row with less trace than this is a frame, a text or a blot
 MIN_SHARE = 0.2  # and so is one with less than this share of what the longest row has
@@ -208,7 +209,10 @@ def _side_by_side(groups: list[list[tuple[float, float, float]]]) -> list[list[t
     distances = [
         abs(height(a) - height(b)) for k, a in enumerate(groups) for b in groups[k + 1 : k + 3] if overlap(a, b)
     ]
-    reach = min(OWN_ZERO, 0.45 * float(np.median(distances))) if distances else OWN_ZERO
+    reach = OWN_ZERO
+    if distances:
+        usual = float(np.median(distances))
+        reach = min(max(OWN_ZERO, OWN_SHARE * usual), 0.45 * usual)
     while True:
         near = [
             (height(b) - height(a), k)

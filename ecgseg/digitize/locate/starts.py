@@ -1,11 +1,13 @@
 """Where a page's rows start, to a fraction of a millimetre: from their ink, and a row that is shifted on its own."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from ecgseg.digitize.locate.echoes import BAND, Echoes
 from ecgseg.digitize.locate.fit import Fit, row_heights
+from ecgseg.layout import with_gap
 
 TOLD_MM = 1.5  # between the rows' start and what single strips tell of it
 MIN_TOLD = 3
@@ -40,15 +42,47 @@ def refined_start(fit: Fit, echoes: Echoes | None, told: float | None = None) ->
     if echoes is None:
         return near
     half = min(BAND, 0.5 * fit.evidence.pitch)
-    rows = [y for k, y in enumerate(row_heights(fit)) if fit.row(k) is not None]
-    ends = np.array([_edge(echoes, fit.x0 + fit.length, y, half, -1) for y in rows])
-    end = _agreed(ends)
-    if end is not None and abs(end - fit.length - HALF_STROKE - near) < TOLD_MM:
-        return end - fit.length - HALF_STROKE
+    rows = [(y, fit.row_length(k)) for k, y in enumerate(row_heights(fit)) if fit.row(k) is not None]
+    # Each row's end, less its length: rows of one strip are shorter where there are gaps between the others'.
+    end = _agreed(np.array([_edge(echoes, fit.x0 + length, y, half, -1) - length for y, length in rows]))
+    if end is not None and abs(end - HALF_STROKE - near) < TOLD_MM:
+        return end - HALF_STROKE
     if told is not None:
         return told
-    begin = _agreed(np.array([_edge(echoes, fit.x0, y, half, 1) for y in rows]))
+    begin = _agreed(np.array([_edge(echoes, fit.x0, y, half, 1) for y, _ in rows]))
     return fit.x0 if begin is None else begin + HALF_STROKE
+
+
+def with_refined_gap(fit: Fit, echoes: Echoes | None) -> Fit:
+    """Return a fit whose strips stand apart with its start and its gap as the ends of the strips' ink tell them.
+
+    Nothing stands between such strips: both ends of each column are seen, those of all its rows alike.
+    """
+    if echoes is None or not fit.gap:
+        return fit
+    half = min(BAND, 0.5 * fit.evidence.pitch)
+    width, step = fit.length / _columns(fit), fit.length / _columns(fit) + fit.gap
+    rows = [
+        y for k, y in enumerate(row_heights(fit)) if fit.row(k) is not None and len(fit.layout.row(k)) == _columns(fit)
+    ]
+    told = []
+    for column in range(_columns(fit)):
+        for side, way in ((0.0, 1), (width, -1)):
+            x = fit.x0 + column * step + side
+            edge = _agreed(np.array([_edge(echoes, x, y, half, way) for y in rows]))
+            if edge is not None:
+                told.append((column, edge + way * HALF_STROKE - side - column * width))
+    if len({column for column, _ in told}) < 2 or len(told) < MIN_TOLD:
+        return fit
+    column, at = np.array(told).T
+    gap, x0 = np.polyfit(column, at, 1)
+    if np.abs(at - x0 - gap * column).max() > AGREE or gap < 0:
+        return fit
+    return replace(fit, x0=float(x0), layout=with_gap(fit.layout, float(gap) / fit.evidence.speed))
+
+
+def _columns(fit: Fit) -> int:
+    return max(len(fit.layout.row(k)) for k in range(fit.layout.n_rows))
 
 
 def _edge(echoes: Echoes, x: float, baseline: float, half: float, way: int) -> float:
@@ -88,7 +122,7 @@ def own_starts(fit: Fit) -> tuple[list[float], list[str]]:
         if row is None or row.missed:
             continue
         shift = row.x0 - fit.x0
-        if abs(shift) > SHIFT_MM and abs(row.x1 - row.x0 - fit.length) <= WHOLE:
+        if abs(shift) > SHIFT_MM and abs(row.x1 - row.x0 - fit.row_length(k)) <= WHOLE:
             shifts[k] = shift
             said.append(f"row {k + 1} starts {shift:+.1f} mm from the other rows; its own start is used")
     return shifts, said

@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecgseg.digitize.locate.fit import NAME_FOUND, Evidence, Fit, Placement
+from ecgseg.digitize.locate.fit import NAME_FOUND, RARE_GAP, Evidence, Fit, Placement
 from ecgseg.digitize.locate.rows import Row
-from ecgseg.layout import LEADS, Layout, Strip
+from ecgseg.layout import LEADS, Layout, Strip, with_gap
 
 COLUMNS = (1, 2, 3, 4, 6)
 USUAL_SECONDS = (10.0, 7.5, 5.0, 6.0, 2.5)
-SNAP = 0.04  # a row this near to a usual length has it
+USUAL_STRIP = (2.5, 3.0, 5.0, 6.0, 10.0)  # s of one strip
+SNAP = 0.04  # a row, or a strip, this near to a usual length has it
 PRIOR = -6.0  # nats: how much rarer a page of no known layout is than one of a given layout
 TWICE = 2.5  # nats: two short strips of one name
+MOST_FILLED = 4  # strips of twelve whose names the others' order tells
 MIN_SCORE = 0.5  # a name read with less is no ground for naming a strip that nothing else names
 
 
@@ -21,6 +23,18 @@ def usual_seconds(rows: list[Row], speed: float) -> float:
     seconds = float(np.median([r.x1 - r.x0 for r in rows if not r.missed])) / speed
     near = [s for s in USUAL_SECONDS if abs(seconds / s - 1) <= SNAP]
     return near[0] if near else round(seconds, 1)
+
+
+def usual_strip(width: float, speed: float) -> float:
+    """Return the width in mm of a strip, that of a usual one where it is near one."""
+    near = [s * speed for s in USUAL_STRIP if abs(width / (s * speed) - 1) <= SNAP]
+    return near[0] if near else width
+
+
+def fit_apart(place: Placement, columns: int) -> Fit:
+    """Return the page as rows of `columns` strips that stand apart, with what that rarity costs."""
+    fit = _fit(place, columns)
+    return replace(fit, score=fit.score - RARE_GAP, parts={**fit.parts, "gap": -RARE_GAP})
 
 
 def fit_unnamed(place: Placement) -> list[Fit]:
@@ -60,7 +74,8 @@ def _layout(evidence: Evidence, place: Placement, n: int, c: int, rhythm: int) -
             label = f"R{row + 1}" if count == 1 else f"R{row + 1}S{k + 1}"
             strips.append(Strip(label, row, k * width, (k + 1) * width, k * width, rhythm=row >= n - rhythm))
     pitch = evidence.pitch
-    return Layout("unnamed", tuple(strips), seconds, (pitch, pitch), rhythm, told_by="names")
+    layout = Layout("unnamed", tuple(strips), seconds, (pitch, pitch), rhythm, told_by="names")
+    return with_gap(layout, place.gap / evidence.speed)
 
 
 def _with_columns(layout: Layout) -> list[tuple[Strip, int]]:
@@ -90,15 +105,41 @@ def _spelled(layout: Layout, names: tuple[int, ...], place: Placement, kept: lis
 def named_by_print(fit: Fit) -> Fit | None:
     """Return an unnamed fit with its strips called as their names say, its layout `custom`.
 
-    None unless every strip has a name read with confidence, and no short strip another's.
+    Of twelve short strips a few may lack their names where the others leave one choice, or stand in the leads' usual
+    order by rows or by columns. None where strips cannot be named so, two short ones have one name, or a row has none:
+    names half-way between two rows would then be those of either.
     """
-    read = fit.evidence.names.names
-    if any(k < 0 or read[k].score < MIN_SCORE for k in fit.names):
+    names = fit.evidence.names.names
+    read = [names[k] if k >= 0 and names[k].score >= MIN_SCORE else None for k in fit.names]
+    short = [(s, name) for s, name in zip(fit.layout.strips, read, strict=True) if not s.rhythm]
+    rows = {s.row for s, name in zip(fit.layout.strips, read, strict=True) if name}
+    filled = _filled(fit.layout, [name and name.lead for _, name in short])
+    if filled is None or len(rows) < fit.layout.n_rows:
         return None
-    short = [read[k].lead for s, k in zip(fit.layout.strips, fit.names, strict=True) if not s.rhythm]
-    if len(set(short)) < len(short):
-        return None
+    leads = iter(filled)
     strips = tuple(
-        replace(s, lead=read[k].lead, sign=read[k].sign) for s, k in zip(fit.layout.strips, fit.names, strict=True)
+        replace(s, lead=name.lead if s.rhythm else next(leads), sign=name.sign if name else 1)
+        for s, name in zip(fit.layout.strips, read, strict=True)
     )
     return replace(fit, layout=replace(fit.layout, name="custom", strips=strips))
+
+
+def _filled(layout: Layout, leads: list[str | None]) -> list[str] | None:
+    """Return the leads of a layout's short strips with those filled in that the others tell; None if not all are."""
+    told = [lead for lead in leads if lead is not None]
+    missing = len(leads) - len(told)
+    if len(set(told)) < len(told):
+        return None
+    if not missing:
+        return leads
+    if len(leads) != len(LEADS) or missing > MOST_FILLED:
+        return None
+    if missing == 1:
+        left = next(lead for lead in LEADS if lead not in told)
+        return [lead or left for lead in leads]
+    columns = len(layout.row(0))
+    by_columns = np.array(LEADS).reshape(columns, -1).T.ravel() if len(LEADS) % columns == 0 else LEADS
+    for order in (list(LEADS), [str(lead) for lead in by_columns]):
+        if all(lead in (None, usual) for lead, usual in zip(leads, order, strict=True)):
+            return order
+    return None

@@ -116,7 +116,18 @@ def paint_paper(style: Style, origin: tuple[float, float], px_per_mm: float, sha
     if style.grid in ("full", "major", "dots"):
         ink = _ink(style, style.major_color, style.major_strength)
         _draw_lines(image, x, y, MAJOR_MM, style.major_width, ink)
+    if style.grid_panels is not None:
+        _keep_panels(image, x, y)
     return image
+
+
+def _keep_panels(image: np.ndarray, x: _Side, y: _Side) -> None:
+    """Take the grid away from an image in place where no panel is."""
+    kept = np.zeros(image.shape[:2], bool)
+    for x0, y0, x1, y1 in x.style.grid_panels:
+        rows, columns = (_within(side.at, side.pixel, *ends) > 0.5 for side, ends in ((y, (y0, y1)), (x, (x0, x1))))
+        kept |= rows[:, None] & columns[None, :]
+    image[~kept] = _levels(x.style.paper)
 
 
 def _levels(color: np.ndarray) -> np.ndarray:

@@ -78,6 +78,17 @@ def add_names(scene: Scene, frame: Frame, rng: np.random.Generator, before: floa
             scene.texts.append(Text(rate, beside, y, 0.85 * size, font))
 
 
+def add_axis(scene: Scene, frame: Frame) -> None:
+    """Write the seconds below each strip, as plotting programs do."""
+    size, font = 0.8 * scene.style.text_height, scene.style.font
+    for trace in scene.traces:
+        strip = trace.strip
+        y = trace.baseline + 0.5 * frame.pitch + 0.3 * size
+        for t in np.arange(np.ceil(strip.t0), strip.t1 + 1e-6):
+            x = trace.x0 + (t - strip.t0) * scene.speed
+            scene.texts.append(Text(f"{t:g}", x - 0.3 * size, y, size, font))
+
+
 def add_separators(scene: Scene, frame: Frame, rng: np.random.Generator) -> None:
     """Draw the style's marks between the strips of a row, and the stroke that joins one strip to the next."""
     style = scene.style

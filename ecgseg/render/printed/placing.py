@@ -58,7 +58,7 @@ def place_rows(
         low = high = row_pitch
     steps = _steps(layout, rng)
     rows = ABOVE + sum(steps) + BELOW  # in row distances
-    wide = before + layout.left_mm + layout.seconds * speed + after
+    wide = before + layout.left_mm + layout.paper_seconds * speed + after
     head, foot = _margins(style, rng)
     size = _fixed_size(style, wide, head + low * rows + foot, rng)
     if size is None:
@@ -79,7 +79,7 @@ def place_rows(
         (MARGIN, y0, width - MARGIN, y1) if y1 - y0 >= 1.3 * style.text_height else None
         for y0, y1 in ((MARGIN, top), (bottom, height - MARGIN))
     )
-    right = left + layout.seconds * speed
+    right = left + layout.paper_seconds * speed
     return Frame(width, height, left, right, tuple(map(float, baselines)), pitch, header, footer)
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecgseg.layout import Layout, Strip
+from ecgseg.layout import Layout, Strip, with_gap
 from ecgseg.recording import Recording
 from ecgseg.render.printed.furniture import add_furniture
-from ecgseg.render.printed.marks import add_caption, add_frame, add_names, add_separators, name_width
+from ecgseg.render.printed.marks import add_axis, add_caption, add_frame, add_names, add_separators, name_width
 from ecgseg.render.printed.placing import ABOVE, BELOW, MARGIN, Box, Frame, place_rows
 from ecgseg.render.printed.primitives import Area, Line, Pulse, Scene, Text, Trace
 from ecgseg.render.printed.pulses import add_pulses, draw_form
@@ -75,15 +75,21 @@ def build_scene(
     before = pulse.reach if style.pulse in ("left", "both") else 0.0
     after = pulse.reach if style.pulse in ("right", "both") else 0.0
     names = name_width(style) + 1 if style.names == "left" else 0.0
+    if style.column_gap:
+        layout = with_gap(layout, style.column_gap / speed)
     frame = place_rows(layout, style, rng, speed, before + names + MARGIN, after + MARGIN, row_pitch)
     style = _with_grid(style, frame, before + names, after)
     gains = {} if style.chest_gain == 1 else {f"V{k}": gain * style.chest_gain for k in range(1, 7)}
     scene = Scene(frame.width, frame.height, [], style=style, layout=layout, speed=speed, gain=gain, gains=gains)
     _add_traces(scene, recording, frame, start_s, rng)
+    if style.panels is not None:
+        scene = replace(scene, style=replace(style, grid_panels=_panels(scene, frame)))
     add_frame(scene, frame, rng, before + names, after)
     add_separators(scene, frame, rng)
     free = add_pulses(scene, frame, pulse, rng, add_caption(scene, frame, rng))
     add_names(scene, frame, rng, before)
+    if style.axis:
+        add_axis(scene, frame)
     add_furniture(scene, rng, _allowed(free, frame, style))
     return scene
 
@@ -124,6 +130,12 @@ def _with_grid(style: Style, frame: Frame, before: float, after: float) -> Style
     x0, y0 = (v + 5 if v < 0 else v for v in (x0, y0))
     x1, y1 = (v - 5 if v > size else v for v, size in ((x1, frame.width), (y1, frame.height)))
     return replace(style, grid_box=(x0, y0, x1, y1))
+
+
+def _panels(scene: Scene, frame: Frame) -> tuple[Box, ...]:
+    """Return the box behind each strip: as wide as it, as high as the rows' distance less what lies between."""
+    half = max(0.25 * frame.pitch, 0.5 * (frame.pitch - scene.style.panels))
+    return tuple((t.x0, t.baseline - half, t.x1, t.baseline + half) for t in scene.traces)
 
 
 def _on_line(v: float, origin: float, rounded) -> float:

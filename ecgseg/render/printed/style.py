@@ -59,6 +59,10 @@ class Style:
     frame: str = "none"  # none, box (round all rows), rows (round each row)
     grid_area: str = "sheet"  # sheet, traces (grid_box is set to a box round the rows)
     aligned: bool = False  # the grid is printed with the trace: rows start on 5 mm lines
+    column_gap: float = 0.0  # mm of paper between the strips of a row
+    panels: float | None = None  # the grid is behind each strip alone, so many mm apart from row to row
+    grid_panels: tuple | None = None  # boxes as grid_box, of the panels; None: one grid
+    axis: bool = False  # the seconds are written below each strip
 
 
 GRID_COLORS = {
@@ -185,6 +189,11 @@ _ODDITIES = {
     "double": lambda rng: {"trace_kind": "double"},
     "coloured": lambda rng: {"trace_colors": tuple(_coloured_ink(rng) for _ in LEADS)},
     "grid gaps": lambda rng: {"grid_gaps": rng.uniform(0.05, 0.4)},
+    "apart": lambda rng: {
+        "column_gap": rng.uniform(1.5, 12),
+        "panels": rng.uniform(0, 12) if rng.random() < 0.5 else None,
+        "axis": bool(rng.random() < 0.4),
+    },
 }
-_ODDITY_ODDS = {"none": 72, "crowded": 7, "clipped": 4, "gains": 4, "faint": 3, "faded": 3}
+_ODDITY_ODDS = {"none": 72, "crowded": 7, "clipped": 4, "gains": 4, "faint": 3, "faded": 3, "apart": 7}
 _ODDITY_ODDS |= {"grid gaps": 2.5, "broken": 2, "double": 1.5, "coloured": 1}
