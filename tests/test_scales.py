@@ -42,7 +42,7 @@ def test_a_doubtful_grid_comes_before_what_else_tells_the_scale(monkeypatch):
     monkeypatch.setattr(scales, "flat_page", lambda *args: doubtful)
     printed(monkeypatch, 4.4)
     for sees, last in ((False, "pulse"), (True, "bent")):
-        monkeypatch.setattr(scales, "_sees_grid", lambda *args, sees=sees: sees)
+        monkeypatch.setattr(scales, "_grid_seen", lambda *args, sees=sees: float(sees))
         monkeypatch.setattr(scales, "flatten_bent", lambda *args: page(8.0, source="bent"))
         first, second = (flat for flat, _ in flat_pages(PICTURE, None, None, None, None))
         assert first is doubtful and second.grid.source == last
@@ -51,7 +51,7 @@ def test_a_doubtful_grid_comes_before_what_else_tells_the_scale(monkeypatch):
 def test_a_doubtful_grid_is_refused_where_nothing_else_tells(monkeypatch):
     doubtful = page(8.0, source="followed", doubt="no grid found: lines of one spacing")
     monkeypatch.setattr(scales, "flat_page", lambda *args: doubtful)
-    monkeypatch.setattr(scales, "_sees_grid", lambda *args: True)
+    monkeypatch.setattr(scales, "_grid_seen", lambda *args: 1.0)
 
     def refuse(*args):
         raise GridError("no grid found")
