@@ -122,6 +122,13 @@ def with_timing(layout: Layout, timing: str) -> Layout:
     return replace(layout, strips=tuple(strips), timing=timing)
 
 
+def with_seconds(layout: Layout, seconds: float) -> Layout:
+    """Return the layout with rows of so many seconds, shared by their strips as before."""
+    k = seconds / layout.seconds
+    strips = tuple(replace(s, t0=k * s.t0, t1=k * s.t1, offset_s=k * s.offset_s) for s in layout.strips)
+    return replace(layout, strips=strips, seconds=seconds, gap_s=k * layout.gap_s)
+
+
 def with_gap(layout: Layout, gap_s: float) -> Layout:
     """Return the layout with `gap_s` seconds of paper left empty between the strips of each row."""
     more = gap_s - layout.gap_s

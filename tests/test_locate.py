@@ -10,7 +10,7 @@ from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Stretch
 from ecgseg.digitize.locate.locate import locate
 from ecgseg.digitize.locate.textnames import lead_name
 from ecgseg.errors import LayoutError
-from ecgseg.layout import layout_names, load_layout, parse_layout, with_rhythm
+from ecgseg.layout import layout_names, load_layout, parse_layout, with_rhythm, with_seconds
 
 PLAIN = {"separator": "none", "crowding": 1.0, "name_jitter": 0.0, "name_note": "none"}
 
@@ -377,3 +377,13 @@ def test_lines_of_text_that_are_lead_names(text, lead, sign):
 
 def test_a_separator_read_as_a_letter_does_not_move_its_name():
     assert lead_name("laVR", 0.9, Box(100, 10, 140, 30)).x0 == 110
+
+
+@pytest.mark.parametrize("name, seconds", [("12x1", 5.0), ("3x4_0r", 12.0), ("6x2_0r", 16.0)])
+def test_rows_of_other_seconds_need_their_names(name, seconds):
+    scene, found = page(with_seconds(load_layout(name), seconds), 6)
+    located = locate(found, PX)
+    check(located, scene, 1.0)
+    said = any(f"the rows are {seconds:g} s long at 25 mm/s" in w for w in located.warnings)
+    assert said or located.layout.name == "custom"
+    assert not locate(without_names(found), PX).named

@@ -10,12 +10,15 @@ from ecgseg.digitize.locate.leadnames import Names, name_offsets
 from ecgseg.digitize.locate.records import with_second
 from ecgseg.digitize.locate.rows import Row, row_pitches, rows_by_names, with_missed_rows
 from ecgseg.digitize.locate.unnamed import COLUMNS, fit_apart, fit_unnamed, usual_seconds, usual_strip
-from ecgseg.layout import Layout, with_gap
+from ecgseg.layout import Layout, with_gap, with_seconds
 
 START_STEP = 20.0  # mm: two starts that differ by less say the same
 OTHER_STEP = 0.2  # share by which the distance of lines of names differs from that of rows
 SURE = 0.8  # probability of a name that may tell where rows are
 LEFT_OUT = 1.5  # nats: trace as long as a row that lies between those that names tell
+OTHER_LENGTH = (
+    0.12  # share by which a page's rows differ from a layout's: it may be printed with fewer seconds, or more
+)
 SHORTEST, LONGEST = 0.45, 1.6  # the longest row found, in lengths of the layout's rows
 
 
@@ -47,7 +50,7 @@ def all_fits(
 
         fits = [
             with_second(fit)
-            for one in tried
+            for one in _of_length(tried, usual_seconds(evidence.rows, evidence.speed))
             if len(tried) == 1 or SHORTEST < longest / (one.seconds * evidence.speed) < LONGEST
             for place in placements(max(len(one.row(k)) for k in range(one.n_rows)), one.seconds * evidence.speed)
             for fit in fit_layout(with_gap(one, place.gap / evidence.speed) if place.gap else one, place)
@@ -58,6 +61,12 @@ def all_fits(
             fits += _unnamed_apart(evidence, length)
         found += [_with_left_out(fit) for fit in fits] if evidence.left_out else fits
     return _distinct(found)
+
+
+def _of_length(layouts: list[Layout], seconds: float) -> list[Layout]:
+    """Return layouts with those that have rows of another length than the page's also with rows of that length."""
+    other = [one for one in layouts if one.n_rows > 1 and abs(seconds / one.seconds - 1) > OTHER_LENGTH]
+    return layouts + [with_seconds(one, seconds) for one in other if len(layouts) > 1]
 
 
 def _unnamed_apart(evidence: Evidence, whole: float) -> list[Fit]:

@@ -7,7 +7,7 @@ import numpy as np
 from ecgseg.digitize.locate.align import OFF_PAGE, ROW_MISSED, align
 from ecgseg.digitize.locate.leadnames import MISSED, Names, rows_of_names, strips_of_names
 from ecgseg.digitize.locate.rows import Row
-from ecgseg.layout import LEADS, Layout, Strip
+from ecgseg.layout import LEADS, Layout, Strip, layout_names, load_layout
 
 # Log likelihoods (nats), each of one observation against its usual state.
 ROW_SPARE = 5.0  # a whole row that is found is none of the layout's
@@ -21,6 +21,7 @@ NAME_MISSED, NAME_FOUND = -float(np.log(MISSED)), float(np.log(1 - MISSED))
 SIGN_DIFFERS = 0.7  # the minus of -aVR is easily missed
 PITCH_LIMIT = 2.5
 RARE_GAP = 2.0  # strips of a row stand apart on few pages
+RARE_LENGTH = 3.0  # rows of other than their layout's usual seconds
 MOST_ABSENT = 2  # rows missing at the top that are looked into where any are missing
 # Geometry says nothing for sure: crowded pages are printed closer than their layout's closest.
 PITCH_SPREAD = 0.35
@@ -218,6 +219,11 @@ def rhythm_prior(lead: str) -> np.ndarray:
     return np.log(p)
 
 
+def of_other_length(layout: Layout) -> bool:
+    """Return whether a layout has rows of other than the seconds that its file says."""
+    return layout.name in layout_names() and layout.seconds != load_layout(layout.name).seconds
+
+
 def is_free(strip: Strip, layout: Layout) -> bool:
     """Return whether a strip's lead differs from machine to machine: a rhythm strip's, and that of a single strip."""
     return strip.rhythm or len(layout.strips) == 1
@@ -249,14 +255,14 @@ def _fit(layout: Layout, place: Placement, chosen: list[int], score: float, regu
         names.append(-1 if row < 0 else int(place.columns(len(strips))[2][row, strips.index(s)]))
     spelled = float(sum(_names_score(layout, k, place)[i] for k, i in enumerate(chosen) if i >= 0))
     pitch = _pitch_score(place.evidence, layout, chosen)
-    gap = -RARE_GAP if place.gap else 0.0
-    parts = {"names": spelled, "rows": score - spelled, "steps": regular, "pitch": pitch, "gap": gap}
+    rare = -(RARE_GAP if place.gap else 0.0) - (RARE_LENGTH if of_other_length(layout) else 0.0)
+    parts = {"names": spelled, "rows": score - spelled, "steps": regular, "pitch": pitch, "rare": rare}
     astray = tuple(
         k
         for k, i in enumerate(place.row_of_name)
         if i in chosen and i >= 0 and place.column(len(layout.row(chosen.index(i))))[k] < 0
     )
-    return Fit(layout, place.evidence, place.x0, tuple(chosen), score + pitch + gap, parts, tuple(names), astray)
+    return Fit(layout, place.evidence, place.x0, tuple(chosen), score + pitch + rare, parts, tuple(names), astray)
 
 
 def strip_windows(fit: Fit) -> list[tuple[Strip, float, float, float]]:

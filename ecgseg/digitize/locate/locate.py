@@ -11,6 +11,7 @@ from ecgseg.digitize.locate.findings import Findings
 from ecgseg.digitize.locate.fit import (
     Fit,
     is_free,
+    of_other_length,
     rhythm_prior,
     strip_windows,
 )
@@ -32,6 +33,7 @@ MIN_FOUND = 0.6  # of a forced layout's rows
 PLAUSIBLE = -3.5  # nats per row of the layout, without names: less, and the page does not look like it …
 NAMED_PLAUSIBLE = 4.0  # … times the share of strips, above half, whose names agree, less twice those that do not
 MIN_SPELLED, SPELLED = 6, 0.8  # names, and their share of all strips, that tell a layout whatever the rows look like
+MOSTLY_SPELLED = 0.6  # their share that tells one whose rows are of another length
 MAYBE_RHYTHM = 0.3  # of the probability of all layouts that differ in their rhythm strips alone
 SAME_START = 5.0  # mm: fits that start no further apart put a strip in the same place
 WITHIN = 15.0  # nats from the best in which a fit is looked at more closely
@@ -168,6 +170,7 @@ def _decide(fits: list[Fit], echoes: Echoes | None) -> tuple[Fit, float]:
         return (custom, share * _all_read_right(custom)) if custom else (plain, share)
     named = _with_free_names(best, echoes)[0]
     believed = share >= MIN_SHARE and _told(named) and (_plausible(named) or _spelled_out(named))
+    believed = believed and (not of_other_length(named.layout) or _mostly_spelled_out(named))
     return (best, share) if believed else (plain, share)
 
 
@@ -181,8 +184,18 @@ def _strange(fit: Fit, echoes: Echoes | None) -> set[int]:
 
 def _spelled_out(fit: Fit) -> bool:
     """Return whether nearly each of a fit's strips has its name printed at its start, and hardly one contradicts."""
+    return _share_spelled(fit, SPELLED)
+
+
+def _mostly_spelled_out(fit: Fit) -> bool:
+    """Return whether names at most of a fit's strips agree, and hardly one contradicts: rows of another length than
+    the layout's are no evidence for it."""
+    return _share_spelled(fit, MOSTLY_SPELLED)
+
+
+def _share_spelled(fit: Fit, share: float) -> bool:
     agree, against = _agreement(fit, SURE_NAME)
-    enough = agree >= max(MIN_SPELLED, SPELLED * len(fit.layout.strips))
+    enough = agree >= max(MIN_SPELLED, share * len(fit.layout.strips))
     return enough and against + len(fit.astray) <= agree / MIN_SPELLED
 
 

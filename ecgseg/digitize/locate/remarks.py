@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ecgseg.digitize.locate.fit import Fit, row_heights, strip_windows
+from ecgseg.digitize.locate.fit import Fit, of_other_length, row_heights, strip_windows
 from ecgseg.digitize.locate.rows import Row
-from ecgseg.layout import Layout, layout_names
+from ecgseg.layout import Layout, layout_names, load_layout
 
 HARDLY = 0.2  # of a strip's length
 OFF_MM = 2.0
@@ -14,7 +14,7 @@ WORTH_A_LOOK = 0.6  # of a row's length
 def remarks(fit: Fit, named: bool) -> list[str]:
     """Return what is odd about a fit: names that contradict it, rows and strips that are missing or left over."""
     spoken = [*_second(fit), *_partial(fit), *_missing_rows(fit), *_spare_rows(fit), *_empty_strips(fit)]
-    return spoken + (_contradictions(fit) if named else [])
+    return spoken + [*_length(fit), *_contradictions(fit)] if named else spoken
 
 
 def unnamed_remark(fit: Fit, rivals: list[Layout]) -> str:
@@ -44,6 +44,18 @@ def too_few_rows(rows: list[Row], layout: Layout, speed: float) -> str:
 def _spelled(fit: Fit) -> str:
     read = [fit.evidence.names.names[k].lead for k in fit.names if k >= 0]
     return f"the names {', '.join(read)}" if read else "no lead name"
+
+
+def _length(fit: Fit) -> list[str]:
+    """Say that rows are not as long as their layout's usually are: the speed may be another."""
+    layout, speed = fit.layout, fit.evidence.speed
+    if not of_other_length(layout):
+        return []
+    usual = load_layout(layout.name).seconds
+    return [
+        f"the rows are {layout.seconds:.3g} s long at {speed:g} mm/s, those of layout {layout.name} usually "
+        f"{usual:g} s: check the paper speed (at {speed * layout.seconds / usual:.3g} mm/s they would have those)"
+    ]
 
 
 def _second(fit: Fit) -> list[str]:

@@ -9,7 +9,7 @@ from ecgseg.digitize.locate.rows import Row
 from ecgseg.layout import LEADS, Layout, Strip, with_gap
 
 COLUMNS = (1, 2, 3, 4, 6)
-USUAL_SECONDS = (10.0, 7.5, 5.0, 6.0, 2.5)
+USUAL_SECONDS = (10.0, 7.5, 5.0, 6.0, 2.5, 12.0, 8.0, 9.0, 15.0, 16.0, 20.0)
 USUAL_STRIP = (2.5, 3.0, 5.0, 6.0, 10.0)  # s of one strip
 SNAP = 0.04  # a row, or a strip, this near to a usual length has it
 PRIOR = -6.0  # nats: how much rarer a page of no known layout is than one of a given layout
@@ -34,7 +34,7 @@ def usual_strip(width: float, speed: float) -> float:
 def fit_apart(place: Placement, columns: int) -> Fit:
     """Return the page as rows of `columns` strips that stand apart, with what that rarity costs."""
     fit = _fit(place, columns)
-    return replace(fit, score=fit.score - RARE_GAP, parts={**fit.parts, "gap": -RARE_GAP})
+    return replace(fit, score=fit.score - RARE_GAP, parts={**fit.parts, "rare": -RARE_GAP})
 
 
 def fit_unnamed(place: Placement) -> list[Fit]:
