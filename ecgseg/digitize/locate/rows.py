@@ -10,7 +10,7 @@ from ecgseg.digitize.locate.findings import Findings, Point, Stretch
 # All lengths in mm of paper.
 SAME_LINE = 1.5  # stretches this near in height are one row: no page has rows closer than 4 mm
 OWN_ZERO = 12.0  # a strip with a zero line of its own stands this far off its row's at most …
-OWN_SHARE = 0.38  # … or this share of the rows' distance: panels leave room
+OWN_SHARE = 0.42  # … or this share of the rows' distance: panels leave room
 MIN_STRETCH = 4.0
 MIN_ROW = 12.0  # a row with less trace than this is a frame, a text or a blot
 MIN_SHARE = 0.2  # and so is one with less than this share of what the longest row has
