@@ -387,3 +387,18 @@ def test_rows_of_other_seconds_need_their_names(name, seconds):
     said = any(f"the rows are {seconds:g} s long at 25 mm/s" in w for w in located.warnings)
     assert said or located.layout.name == "custom"
     assert not locate(without_names(found), PX).named
+
+
+def test_names_that_stand_where_a_layout_has_no_strip_outvote_those_that_agree():
+    """A page with names of three more columns was once read as four rows of one lead each, the last one wrongly."""
+    scene, found = page("panel", 7, names="above")
+    names = [replace(n, lead="II") if n.lead == "aVR" else n for n in found.names]
+    rows = [n for n in names if n.lead in ("I", "II", "III")][:3]
+    across = [(column, n) for column in (1, 2) for n in rows]
+    step = scene.speed * 2.5 * PX
+    more = [
+        replace(n, x0=n.x0 + column * step, x1=n.x1 + column * step, lead=lead)
+        for (column, n), lead in zip(across, ["III", "aVF", "V1", "aVL", "V2", "V4"], strict=True)
+    ]
+    assert locate(replace(found, names=names), PX).named
+    assert not locate(replace(found, names=names + more), PX).named

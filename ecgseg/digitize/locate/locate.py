@@ -224,12 +224,17 @@ def _plausible(fit: Fit) -> bool:
 def _told(fit: Fit) -> bool:
     """Return whether what tells the layout is there: for one told by names, two names that agree, or all it has.
 
-    No layout is told where more than a third of the names, and more than two, contradict it: a name that was read
-    without being sure of it may be any, and its part in the fit's score is small already.
+    No layout is told where more than a third of the names, and more than two, contradict it, nor where more do so or
+    stand where none of its strips begins than agree: a name that was read without being sure of it may be any, and
+    its part in the fit's score is small already.
     """
     layout = fit.layout
     agree, against = _agreement(fit)
-    if _agreement(fit, SURE_NAME)[1] > max(2, agree // 2):
+    surely_against = _agreement(fit, SURE_NAME)[1]
+    if surely_against > max(2, agree // 2):
+        return False
+    elsewhere = sum(fit.evidence.names.names[k].score >= SURE_NAME for k in fit.astray)
+    if surely_against + elsewhere > max(2, agree):
         return False
     if layout.told_by == "geometry":
         return True
