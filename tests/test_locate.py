@@ -402,3 +402,11 @@ def test_names_that_stand_where_a_layout_has_no_strip_outvote_those_that_agree()
     ]
     assert locate(replace(found, names=names), PX).named
     assert not locate(replace(found, names=names + more), PX).named
+
+
+def test_rows_that_another_speed_would_explain_are_not_named_while_it_is_not_told():
+    """A page at 12.5 mm/s whose speed was not read once came out with all names and twice its heart rate."""
+    for name, seconds, named in (("12x1", 5.0, False), ("6x2_0r", 5.0, False), ("12x1", 6.0, True)):
+        _, found = page(with_seconds(load_layout(name), seconds), 6)
+        assert locate(found, PX).named
+        assert locate(found, PX, speed_told=False).named == named

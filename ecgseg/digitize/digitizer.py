@@ -1,7 +1,7 @@
 """Image -> Recording: the whole way from a picture of a page to a calibrated recording, one call."""
 
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -309,22 +309,13 @@ class Digitizer:
         lines = cache(lambda: find_lines(flat.image)) if opt.find_text else None
         calibration = calibrate(findings, flat.image, FLAT_PX_PER_MM, opt.speed, opt.gain, lines)
         clock.lap("calibrate")
-        located = locate_on(flat, findings, calibration.speed, opt.layout, maps.trace)
+        told = calibration.how["speed"] != "default"
+        place = partial(locate_on, speed=calibration.speed, layout=opt.layout, trace=maps.trace, speed_told=told)
+        located = place(flat, findings)
         if lines is not None and not _confirms(located):
-            located = self._by_text(flat, maps, findings, lines, calibration.speed, located)
+            located = _by_text(place, flat, findings, lines, located)
         clock.lap("locate")
         return calibration, located
-
-    def _by_text(self, flat: FlatPage, maps: PageMaps, findings: Findings, lines, speed: float, located: Located):
-        """Return the page located with the lead names that the text library reads too, where that tells more."""
-        try:
-            told = with_text_names(findings, lines())
-        except TextLibraryError:
-            return located
-        if len(told.names) == len(findings.names):
-            return located
-        again = locate_on(flat, told, speed, self.options.layout, maps.trace)
-        return again if again.confidence > located.confidence else located
 
     def _trace(self, flat: FlatPage, located: Located, speed: float):
         if self.options.method == "classic":
@@ -338,6 +329,21 @@ class Digitizer:
             self.nets.strip, flat.image, located.strips, height, again=self.options.look_again
         )
         return replace(located, strips=strips), traces
+
+
+def _by_text(place, flat: FlatPage, findings: Findings, lines, located: Located) -> Located:
+    """Return the page located with the lead names that the text library reads too, where that tells more.
+
+    `place(flat, findings)` locates, `lines()` gives the page's text.
+    """
+    try:
+        told = with_text_names(findings, lines())
+    except TextLibraryError:
+        return located
+    if len(told.names) == len(findings.names):
+        return located
+    again = place(flat, told)
+    return again if again.confidence > located.confidence else located
 
 
 def _confirms(located: Located) -> bool:

@@ -33,6 +33,9 @@ MIN_FOUND = 0.6  # of a forced layout's rows
 PLAUSIBLE = -3.5  # nats per row of the layout, without names: less, and the page does not look like it …
 NAMED_PLAUSIBLE = 4.0  # … times the share of strips, above half, whose names agree, less twice those that do not
 MIN_SPELLED, SPELLED = 6, 0.8  # names, and their share of all strips, that tell a layout whatever the rows look like
+USUAL_SECONDS = 10.0  # of a row
+OTHER_SPEEDS = (0.25, 0.5, 2.0, 4.0)  # of paper, in the usual one
+SAME_SECONDS = 0.1
 MOSTLY_SPELLED = 0.6  # their share that tells one whose rows are of another length
 MAYBE_RHYTHM = 0.3  # of the probability of all layouts that differ in their rhythm strips alone
 SAME_START = 5.0  # mm: fits that start no further apart put a strip in the same place
@@ -100,13 +103,15 @@ def locate(
     trace: np.ndarray | None = None,
     speeds: tuple[float, ...] | None = None,
     several: bool = True,
+    speed_told: bool = True,
 ) -> Located:
     """Find the strips of a page in what was found on it.
 
     findings are in px of the flat page, `px_per_mm` its scale, `speed` the paper speed in mm/s; with `speeds` the best
     of these is taken instead. `layout` names the layout where it is known. `trace` (h, w) is the probability of trace
     ink at half the flat page's scale: it makes the start exact, names rhythm strips and tests the leads' laws.
-    Unless `several`, no record in another layout is looked for beside the first one.
+    Unless `several`, no record in another layout is looked for beside the first one. Unless `speed_told`, rows that
+    would have their usual seconds at another speed are not named: their times would be wrong by a factor.
     Raises LayoutError if there are no rows of trace, or not those of the given layout.
     """
     rows = find_rows(findings, px_per_mm)
@@ -130,7 +135,7 @@ def locate(
         if best.found_rows < MIN_FOUND * forced.n_rows:
             raise LayoutError(too_few_rows(rows, forced, best.evidence.speed))
     else:
-        best, share = _decide(fits, echoes)
+        best, share = _decide(fits, echoes, speed_told)
     fit, sure, said = _with_free_names(best, echoes)
     if beside is not None:
         said.append("there are two records side by side on the page: the left one is read, the other left out")
@@ -138,7 +143,9 @@ def locate(
         said.append(unnamed_remark(fit, _rivals(fits)))
     ends = [(p.x / px_per_mm, True) for p in findings.starts] + [(p.x / px_per_mm, False) for p in findings.ends]
     located = _located(fit, share * sure, fits, said, echoes, px_per_mm, forced is not None, ends)
-    alone = partial(locate, px_per_mm=px_per_mm, speed=speed, trace=trace, speeds=speeds, several=False)
+    alone = partial(
+        locate, px_per_mm=px_per_mm, speed=speed, trace=trace, speeds=speeds, several=False, speed_told=speed_told
+    )
     parts = parts_of(findings, fit, beside, (rows, names), px_per_mm, alone if several and not forced else None)
     return replace(located, parts=parts)
 
@@ -155,7 +162,7 @@ def _listened(fits: list[Fit], echoes: Echoes | None) -> list[Fit]:
     return sorted(heard + [f for f in fits if f not in near], key=lambda f: -f.score)
 
 
-def _decide(fits: list[Fit], echoes: Echoes | None) -> tuple[Fit, float]:
+def _decide(fits: list[Fit], echoes: Echoes | None, speed_told: bool) -> tuple[Fit, float]:
     """Return the fit to believe, and its probability: the best if it is plainly so, else the page without names."""
     shares = _shares(fits)
     plain = next(f for f in fits if f.layout.name == "unnamed")
@@ -166,11 +173,13 @@ def _decide(fits: list[Fit], echoes: Echoes | None) -> tuple[Fit, float]:
     likely = [fit for fit, p in alike if p >= MAYBE_RHYTHM * share]
     best = max(likely, key=lambda fit: (not _strange(fit, echoes), fit.found_rows, fit.score))
     if best is plain:
-        custom = named_by_print(plain)
+        custom = named_by_print(plain) if speed_told or not _of_other_speed(plain, USUAL_SECONDS) else None
         return (custom, share * _all_read_right(custom)) if custom else (plain, share)
     named = _with_free_names(best, echoes)[0]
     believed = share >= MIN_SHARE and _told(named) and (_plausible(named) or _spelled_out(named))
-    believed = believed and (not of_other_length(named.layout) or _mostly_spelled_out(named))
+    if of_other_length(named.layout):
+        doubtful = not speed_told and _of_other_speed(named, load_layout(named.layout.name).seconds)
+        believed = believed and _mostly_spelled_out(named) and not doubtful
     return (best, share) if believed else (plain, share)
 
 
@@ -185,6 +194,12 @@ def _strange(fit: Fit, echoes: Echoes | None) -> set[int]:
 def _spelled_out(fit: Fit) -> bool:
     """Return whether nearly each of a fit's strips has its name printed at its start, and hardly one contradicts."""
     return _share_spelled(fit, SPELLED)
+
+
+def _of_other_speed(fit: Fit, seconds: float) -> bool:
+    """Return whether a fit's rows would have so many seconds at another of the usual speeds."""
+    ratio = fit.layout.seconds / seconds
+    return any(abs(ratio / other - 1) < SAME_SECONDS for other in OTHER_SPEEDS)
 
 
 def _mostly_spelled_out(fit: Fit) -> bool:

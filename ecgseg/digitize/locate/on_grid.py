@@ -22,19 +22,24 @@ def on_grid(findings: Findings, flat: FlatPage) -> Findings:
 
 
 def locate_on(
-    flat: FlatPage, findings: Findings, speed: float, layout: str | Layout | None, trace: np.ndarray | None
+    flat: FlatPage,
+    findings: Findings,
+    speed: float,
+    layout: str | Layout | None,
+    trace: np.ndarray | None,
+    speed_told: bool = True,
 ) -> Located:
     """Locate the strips of a flat page as `locate` does; where nothing is named, only the rows on its grid count.
 
     A grid may fade under a flash: names are believed rather than it. Raises LayoutError.
     """
-    located = locate(findings, flat.px_per_mm, speed, layout, trace=trace)
+    located = locate(findings, flat.px_per_mm, speed, layout, trace=trace, speed_told=speed_told)
     if located.named:
         return located
     kept = on_grid(findings, flat)
     if len(kept.stretches) in (0, len(findings.stretches)):
         return located
     try:
-        return locate(kept, flat.px_per_mm, speed, layout, trace=trace)
+        return locate(kept, flat.px_per_mm, speed, layout, trace=trace, speed_told=speed_told)
     except LayoutError:
         return located
