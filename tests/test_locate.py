@@ -410,3 +410,5 @@ def test_rows_that_another_speed_would_explain_are_not_named_while_it_is_not_tol
         _, found = page(with_seconds(load_layout(name), seconds), 6)
         assert locate(found, PX).named
         assert locate(found, PX, speed_told=False).named == named
+    _, found = page("12x1", 6)
+    assert not locate(found, PX, speed=5.0, speed_told=False).named

@@ -41,6 +41,7 @@ PLAINLY = 0.2  # better agreement that makes a turned page believed
 CONFIRMS = 0.6  # of a layout with all its names: the page's scale is right
 MAYBE = 0.15  # probability from which a page's text may lie so
 MIRRORED = 0.9
+SLOWEST_USUAL = 12.5  # mm/s
 LIES = {1: "on its side (its top to the right)", 2: "upside down", 3: "on its side (its top to the left)"}
 
 
@@ -309,7 +310,9 @@ class Digitizer:
         lines = cache(lambda: find_lines(flat.image)) if opt.find_text else None
         calibration = calibrate(findings, flat.image, FLAT_PX_PER_MM, opt.speed, opt.gain, lines)
         clock.lap("calibrate")
-        told = calibration.how["speed"] != "default"
+        # "25 mm/s" cut off at its left says 5: a text alone is not believed that the paper crept.
+        crept = calibration.how["speed"] == "text" and calibration.speed < SLOWEST_USUAL
+        told = calibration.how["speed"] != "default" and not crept
         place = partial(locate_on, speed=calibration.speed, layout=opt.layout, trace=maps.trace, speed_told=told)
         located = place(flat, findings)
         if lines is not None and not _confirms(located):

@@ -34,8 +34,8 @@ PLAUSIBLE = -3.5  # nats per row of the layout, without names: less, and the pag
 NAMED_PLAUSIBLE = 4.0  # … times the share of strips, above half, whose names agree, less twice those that do not
 MIN_SPELLED, SPELLED = 6, 0.8  # names, and their share of all strips, that tell a layout whatever the rows look like
 USUAL_SECONDS = 10.0  # of a row
-OTHER_SPEEDS = (0.25, 0.5, 2.0, 4.0)  # of paper, in the usual one
-SAME_SECONDS = 0.1
+USUAL_SPEEDS = (12.5, 25.0, 50.0)  # mm/s
+SAME = 0.1
 MOSTLY_SPELLED = 0.6  # their share that tells one whose rows are of another length
 MAYBE_RHYTHM = 0.3  # of the probability of all layouts that differ in their rhythm strips alone
 SAME_START = 5.0  # mm: fits that start no further apart put a strip in the same place
@@ -198,8 +198,10 @@ def _spelled_out(fit: Fit) -> bool:
 
 def _of_other_speed(fit: Fit, seconds: float) -> bool:
     """Return whether a fit's rows would have so many seconds at another of the usual speeds."""
-    ratio = fit.layout.seconds / seconds
-    return any(abs(ratio / other - 1) < SAME_SECONDS for other in OTHER_SPEEDS)
+    speed = fit.evidence.speed
+    needed = speed * fit.layout.seconds / seconds
+    others = [usual for usual in USUAL_SPEEDS if abs(usual / speed - 1) > SAME]
+    return any(abs(needed / usual - 1) < SAME for usual in others)
 
 
 def _mostly_spelled_out(fit: Fit) -> bool:
