@@ -5,7 +5,7 @@ import pytest
 
 from ecgseg.render.draw.glyphs import FACES, SQUEEZES, face_of, font_number, glyph, plain
 from ecgseg.render.draw.letters import STROKES
-from ecgseg.render.draw.text import draw_texts, text_box, text_width
+from ecgseg.render.draw.text import draw_texts, end_box, text_box, text_width
 from ecgseg.render.printed.primitives import Text
 
 _NAMES = tuple(dict.fromkeys(FACES))
@@ -40,6 +40,14 @@ def test_corners_begin_where_reading_begins() -> None:
     assert upright[1, 1] < upright[0, 1] and upright[0, 0] < upright[3, 0]
     # The same box, turned about the text's origin.
     np.testing.assert_allclose(upright - [10, 20], np.stack([level[:, 1] - 20, 10 - level[:, 0]], axis=1), atol=1e-9)
+
+
+@pytest.mark.parametrize("angle", [0, 90])
+def test_the_end_of_a_text_has_the_box_that_it_has_after_what_stands_before(angle: int) -> None:
+    whole = Text("Lead aVF", 20.0, 30.0, 4.0, angle=angle)
+    width = text_width("Lead ", 0, 4.0)
+    x, y = (20.0 + width, 30.0) if angle == 0 else (20.0, 30.0 - width)
+    np.testing.assert_allclose(end_box(whole, 5), text_box(Text("aVF", x, y, 4.0, angle=angle)), atol=1e-9)
 
 
 def test_ink_moves_by_hundredths_of_a_pixel() -> None:

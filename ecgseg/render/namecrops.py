@@ -7,9 +7,9 @@ import numpy as np
 from ecgseg.layout import LEADS, Layout
 from ecgseg.recording import Recording
 from ecgseg.render.crops import CropSize, Shot, take_shot
-from ecgseg.render.draw.text import text_box
+from ecgseg.render.draw.text import end_box, text_box
 from ecgseg.render.levels import Noise
-from ecgseg.render.printed.primitives import Scene
+from ecgseg.render.printed.primitives import Scene, Text
 
 # Shares of windows about a name, about another text, and about an upright stroke; the rest lies anywhere near a row.
 NAMED, OTHER, STROKE = 0.70, 0.12, 0.12
@@ -18,6 +18,7 @@ TIP_MM = 2.0  # of a wave, at least, about what is usual there
 JITTER_MM = 0.9  # of the window's middle about the text's, standard deviation
 SCALE = 0.06  # of the window's scale, standard deviation
 APART_MM = 4.0  # a window of something else keeps so far from any name
+OWN, WORD = 0.5, 0.2  # of the windows about a name after a word ("Lead aVF"): about the name alone, the word alone
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,7 @@ def _place(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, int]:
     others = [t for t in scene.texts if t.role != "lead"]
     kind = rng.random()
     if names and kind < NAMED:
-        text = names[rng.integers(len(names))]
-        turned = text.lead == "aVR" and "-" in text.text
-        return text_box(text).mean(axis=0), len(LEADS) + 1 if turned else 1 + LEADS.index(text.lead)
+        return name_place(names[rng.integers(len(names))], rng)
     known = np.array([text_box(t).mean(axis=0) for t in names]).reshape(-1, 2)
     for _ in range(20):
         if others and kind < NAMED + OTHER:
@@ -69,6 +68,22 @@ def _place(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, int]:
     else:
         place = np.array([-20.0, -20.0])  # off the sheet: nothing is written there
     return place, 0
+
+
+def name_place(text: Text, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    """Return a place (mm) on a lead's name, and what it says; a word before it alone says nothing."""
+    turned = text.lead == "aVR" and "-" in text.text
+    label = len(LEADS) + 1 if turned else 1 + LEADS.index(text.lead)
+    whole, first = text_box(text), text.text.rfind(" ") + 1
+    if not first:
+        return whole.mean(axis=0), label
+    own, kind = end_box(text, first), rng.random()
+    if kind < OWN:
+        return own.mean(axis=0), label
+    if kind < OWN + WORD:
+        # Clockwise from where reading begins: the word ends where the name does not yet begin.
+        return (whole[[0, 3]].sum(axis=0) + own[[0, 3]].sum(axis=0)) / 4, 0
+    return whole.mean(axis=0), label
 
 
 def _stroke(scene: Scene, rng: np.random.Generator) -> np.ndarray:

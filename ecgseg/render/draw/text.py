@@ -58,9 +58,15 @@ def text_box(text: Text) -> np.ndarray:
 
     A text without ink has all corners where it starts.
     """
-    left, top, right, bottom = _extent(text.text, text.font)
-    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-    return _placed(corners, text)
+    return end_box(text, 0)
+
+
+def end_box(text: Text, first: int) -> np.ndarray:
+    """Return the corners (4, 2) in mm, as `text_box` does, of a text's letters from number `first` on."""
+    face, squeeze = face_of(text.font)
+    before = sum(letter_box(letter, face, squeeze)[1] for letter in plain(text.text[:first], face))
+    left, top, right, bottom = _extent(text.text[first:], text.font)
+    return _placed(np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) + [before, 0.0], text)
 
 
 def _placed(em: np.ndarray, text: Text) -> np.ndarray:
