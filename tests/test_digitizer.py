@@ -166,3 +166,4 @@ def test_a_nameless_row_on_another_sheet_is_no_record():
     assert with_records([heading, record]) == [1]
     assert with_records([heading, heading]) == [0, 1]
     assert with_records([unnamed, record, heading]) == [0, 1]
+    assert with_records([heading, unnamed]) == [1]

@@ -13,6 +13,7 @@ from ecgseg.digitize.locate.leadnames import (
     reading,
     rows_of_names,
     strips_of_names,
+    without_words_before,
 )
 from ecgseg.digitize.locate.rows import Row, find_rows, row_pitches, rows_by_names, with_missed_rows
 from ecgseg.layout import LEADS, load_layout
@@ -78,13 +79,18 @@ def test_of_names_read_twice_in_one_place_the_surer_is_kept():
 
 
 def test_a_name_begins_where_the_word_before_it_does():
-    """As "Lead aVF", of which "Lead" is read as some name too."""
-    word = LeadName(80, 100, 130, 124, 0.3, "V3")
+    """As "Lead aVF", of which "Lead" is read as some name too, or as two pieces of which one is no name."""
+    word = LeadName(80, 100, 130, 124, 0.7, "V3")
     name, far = LeadName(138, 100, 190, 124, 0.97, "aVF"), LeadName(260, 100, 300, 124, 0.97, "II")
-    read = page_names([word, name, far], PX)
-    assert [n.lead for n in read.names] == ["aVF", "II"] and list(read.left) == [10.0, 32.5]
-    sure = page_names([replace(word, score=0.8), name], PX)
-    assert [n.lead for n in sure.names] == ["V3", "aVF"]
+    for words in ([word], [replace(word, x1=100, score=0.0), replace(word, x0=102)]):
+        read = sorted(without_words_before([*words, name, far], PX), key=lambda n: n.x0)
+        assert [(n.lead, n.x0) for n in read] == [("aVF", 80), ("II", 260)]
+
+
+def test_a_sure_name_is_no_word_and_what_is_no_name_is_left_out():
+    name, beside = LeadName(80, 100, 130, 124, 0.85, "V3"), LeadName(138, 100, 142, 124, 0.9, "I")
+    unread = LeadName(400, 100, 440, 124, 0.0, "V1")
+    assert {n.lead for n in without_words_before([name, beside, unread], PX)} == {"V3", "I"}
 
 
 @pytest.mark.parametrize("where", ["above", "below", "corner", "left", "line"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from corrupt_findings import PX, corrupt, draw_trace, make_scene, true_findings, without_names
 
-from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Stretch
+from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Point, Stretch
 from ecgseg.digitize.locate.locate import locate
 from ecgseg.digitize.locate.textnames import lead_name
 from ecgseg.errors import LayoutError
@@ -368,7 +368,11 @@ def test_a_row_without_any_name_leaves_an_unknown_order_unnamed():
     "text, lead, sign",
     [("aVR", "aVR", 1), ("AVL:", "aVL", 1), ("l aVF", "aVF", 1), ("-aVR", "aVR", -1), ("1v3", "V3", 1), ("C4", "V4", 1)]
     + [("Ⅱ", "II", 1), ("(III)", "III", 1), ("D2", "II", 1), ("aVE", "aVF", 1)]
-    + [(other, None, 0) for other in ("11", "2.5", "V7", "25 mm/s", "I", "", "VIVID", "aV", "PR")],
+    + [("Lead AVL 47/min", "aVL", 1), ("Lead I", "I", 1), ("lead l1", "II", 1), ("Lead -aVR", "aVR", -1)]
+    + [
+        (other, None, 0)
+        for other in ("11", "2.5", "V7", "25 mm/s", "I", "", "VIVID", "aV", "PR", "Lead 12", "Leads V1")
+    ],
 )
 def test_lines_of_text_that_are_lead_names(text, lead, sign):
     name = lead_name(text, 0.9, Box(100, 10, 140, 30, 0.9))
@@ -412,3 +416,23 @@ def test_rows_that_another_speed_would_explain_are_not_named_while_it_is_not_tol
         assert locate(found, PX, speed_told=False).named == named
     _, found = page("12x1", 6)
     assert not locate(found, PX, speed=5.0, speed_told=False).named
+    # Rows that are not as long as the layout's were once named with eight seconds instead of ten.
+    _, found = page(with_seconds(load_layout("12x1"), 8.0), 6)
+    assert locate(found, PX, speed_told=False).named
+    torn = [
+        replace(s, x0=s.x0 + a * (s.x1 - s.x0), x1=s.x0 + b * (s.x1 - s.x0))
+        for s in found.stretches
+        for a, b in ((0.0, 0.4), (0.65, 1.0))
+    ]
+    assert not locate(replace(found, stretches=torn), PX, speed_told=False).named
+
+
+def test_lawful_leads_of_whole_rows_are_believed_whatever_starts_are_seen():
+    """A page of two colours without greys showed ends of strips at each beat."""
+    scene, found = page("6x1_limb", 3)
+    beats = [Point((t.x0 + x) * PX, t.baseline * PX, 1.0) for t in scene.traces for x in np.arange(15.0, 240.0, 17.0)]
+    noisy = replace(found, starts=[*found.starts, *beats], ends=[*found.ends, *beats], names=found.names[:3])
+    assert not locate(noisy, PX).named
+    check(locate(noisy, PX, trace=draw_trace(scene)), scene)
+    short = [replace(s, x1=s.x0 + 0.7 * (s.x1 - s.x0)) for s in noisy.stretches]
+    assert not locate(replace(noisy, stretches=short), PX, trace=draw_trace(scene)).named

@@ -40,6 +40,7 @@ AGREES = 0.8  # of leads with the laws between them: a page that lies upright, r
 PLAINLY = 0.2  # better agreement that makes a turned page believed
 CONFIRMS = 0.6  # of a layout with all its names: the page's scale is right
 MAYBE = 0.15  # probability from which a page's text may lie so
+HARDLY = 0.02  # … where nothing else is named
 MIRRORED = 0.9
 SLOWEST_USUAL = 12.5  # mm/s
 LIES = {1: "on its side (its top to the right)", 2: "upside down", 3: "on its side (its top to the left)"}
@@ -260,9 +261,13 @@ class Digitizer:
             read, refused = self._tried(read, refused, flat.turned(turns), None if turns else seen, clock)
         if not read or max(page.agreement for page in read) < AGREES:
             first = likely[0]
-            for more in (1, 2, 3) if not read else (2,):
-                if (first + more) % 4 not in likely:
-                    read, refused = self._tried(read, refused, flat.turned(first + more), None, clock)
+            named = any(page.located.named for page in read)
+            for more in (1, 2, 3):
+                turns = (first + more) % 4
+                # A narrow sheet's text is doubted less than it should be.
+                perhaps = more == 2 or not read or (not named and maps.lies[turns] > HARDLY)
+                if perhaps and turns not in likely:
+                    read, refused = self._tried(read, refused, flat.turned(turns), None, clock)
         if not read:
             raise refused
         best = max(read, key=_belief)

@@ -212,8 +212,7 @@ def _apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 def with_records(sheets: Sequence[Located]) -> list[int]:
     """Return which of the sheets in a picture show a record.
 
-    Beside one with lead names, a single nameless row on another is the edge or the heading of paper.
+    Beside one with names or several strips, a single nameless row on another is the edge or the heading of paper.
     """
-    if not any(located.named for located in sheets):
-        return list(range(len(sheets)))
-    return [k for k, located in enumerate(sheets) if located.named or len(located.strips) > 1]
+    kept = [k for k, located in enumerate(sheets) if located.named or len(located.strips) > 1]
+    return kept or list(range(len(sheets)))

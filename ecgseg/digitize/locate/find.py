@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from ecgseg.digitize.flat.flatten import FLAT_PX_PER_MM
 from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Point, Stretch
+from ecgseg.digitize.locate.leadnames import without_words_before
 from ecgseg.digitize.trace.windows import cut
 from ecgseg.layout import LEADS
 from ecgseg.nets.plain import NAME_HEIGHT, NAME_WIDTH, NAMES, STRIDE
@@ -63,7 +65,8 @@ def look(page_net, name_net, image: np.ndarray) -> tuple[PageMaps, Findings]:
 def read_names(net, image: np.ndarray, names: list[LeadName]) -> list[LeadName]:
     """Return the names that the name network reads where names were found, without what it takes for none.
 
-    `net`: as `open_net` gives it, or a NameNet; each score becomes the probability that the name is the one read.
+    `net`: as `open_net` gives it, or a NameNet; each score becomes the probability that the name is the one read. A
+    name after a word ("Lead I") begins where the word does.
     """
     if not names:
         return []
@@ -72,11 +75,11 @@ def read_names(net, image: np.ndarray, names: list[LeadName]) -> list[LeadName]:
     read = []
     for name, p in zip(names, usable(net).names(windows), strict=True):
         best = int(np.argmax(p))
-        if best:
-            spelled = NAMES[best]
-            sign = -1 if spelled.startswith("-") else 1
-            read.append(replace(name, lead=spelled.removeprefix("-"), sign=sign, score=float(p[best])))
-    return read
+        spelled = NAMES[best]
+        sign = -1 if spelled.startswith("-") else 1
+        score = float(p[best]) if best else 0.0
+        read.append(replace(name, lead=spelled.removeprefix("-") if best else name.lead, sign=sign, score=score))
+    return sorted(without_words_before(read, FLAT_PX_PER_MM), key=_reading_order)
 
 
 def find(maps: PageMaps) -> Findings:

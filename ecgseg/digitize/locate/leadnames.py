@@ -14,8 +14,8 @@ IN_MARGIN = 22.0  # left of the first strip a name may end, before a calibration
 SURE, UNSURE = 0.95, 0.5  # how often a name is read right whose finder gives 1, and 0
 MISSED = 0.25  # share of printed names that are not found
 ANOTHER = 2.5  # mm: heights of names above their rows that differ by more are two ways to write them
-WORD, NO_WORD = 0.5, 0.7  # "Lead" before a name is read as a name of a score below the first, names have the second
-WORD_GAP = (-1.0, 4.0)  # mm between a word and its name
+WORD, NAME_AFTER_WORD = 0.8, 0.5  # "Lead" may be read as a name of a score below the first; its name has the second
+WORD_GAP = (-1.0, 4.0)  # mm between a word and its name; between large letters their height
 SAME_PLACE = 1.0  # mm: names whose boxes' middles are nearer than their height and this are one, read twice
 
 _ALIKE = (("I", "II", "III"), ("aVR", "aVL", "aVF"), ("V1", "V2", "V3", "V4", "V5", "V6"))
@@ -71,27 +71,34 @@ def page_names(names: list[LeadName], px_per_mm: float) -> Names:
         reach = SAME_PLACE * px_per_mm + 0.5 * (n.y1 - n.y0)
         if all(max(abs(n.x - k.x), abs(n.y - k.y)) > reach for k in kept):
             kept.append(n)
-    kept = sorted(_without_words_before(kept, px_per_mm), key=lambda n: (n.y, n.x))
+    kept = sorted(kept, key=lambda n: (n.y, n.x))
     edges = np.array([(n.x0, n.x1, n.y, n.y1 - n.y0) for n in kept], float).reshape(-1, 4) / px_per_mm
     says = np.array([reading(n.lead, n.score) for n in kept]).reshape(-1, len(LEADS))
     return Names(edges[:, 0], edges[:, 1], edges[:, 2], edges[:, 3], tuple(kept), says)
 
 
-def _without_words_before(names: list[LeadName], px_per_mm: float) -> list[LeadName]:
+def without_words_before(names: list[LeadName], px_per_mm: float) -> list[LeadName]:
     """Return names without words that stand before them, as in "Lead I": such a name begins where its word does.
 
-    A word is read as a name too, but without being sure of it.
+    Nowhere do two names follow each other so closely: the one read with less certainty is the word, or a piece of it.
+    Names of score 0 are pieces of text in which no name was read; they are not returned.
     """
-    words = sorted((n for n in names if n.score < WORD), key=lambda n: -n.x0)
-    sure, taken = [], set()
-    for name in (n for n in names if n.score >= NO_WORD):
-        for word in words:
-            gap, level = (name.x0 - word.x1) / px_per_mm, abs(word.y - name.y) <= 0.5 * (name.y1 - name.y0)
-            if level and WORD_GAP[0] <= gap <= WORD_GAP[1]:
-                name = replace(name, x0=word.x0)
-                taken.add(word)
-        sure.append(name)
-    return sure + [n for n in names if n.score < NO_WORD and n not in taken]
+    left = sorted(names, key=lambda n: -n.x0)
+    kept, taken = [], set()
+    for name in left:
+        if id(name) in taken or name.score < NAME_AFTER_WORD:
+            continue
+        joined = name
+        for word in left:
+            high = joined.y1 - joined.y0
+            gap, level = joined.x0 - word.x1, abs(word.y - joined.y) <= 0.5 * high
+            widest = max(WORD_GAP[1] * px_per_mm, high)
+            if word.score < min(WORD, name.score) and level and WORD_GAP[0] * px_per_mm <= gap <= widest:
+                joined = replace(joined, x0=word.x0)
+                taken.add(id(word))
+        taken.add(id(name))
+        kept.append(joined)
+    return kept + [n for n in names if id(n) not in taken and n.score > 0]
 
 
 def name_offsets(names: Names, rows: list[Row], pitch: float) -> list[float]:

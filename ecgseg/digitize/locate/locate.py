@@ -9,6 +9,7 @@ from ecgseg.digitize.locate.candidates import all_fits
 from ecgseg.digitize.locate.echoes import Echoes
 from ecgseg.digitize.locate.findings import Findings
 from ecgseg.digitize.locate.fit import (
+    END_MM,
     Fit,
     is_free,
     of_other_length,
@@ -40,6 +41,8 @@ MOSTLY_SPELLED = 0.6  # their share that tells one whose rows are of another len
 MAYBE_RHYTHM = 0.3  # of the probability of all layouts that differ in their rhythm strips alone
 SAME_START = 5.0  # mm: fits that start no further apart put a strip in the same place
 WITHIN = 15.0  # nats from the best in which a fit is looked at more closely
+LAWFUL, LAWFUL_NAMES = 4.0, 3  # nats of the leads' laws, and names, that make rows of a layout's length believed
+AS_LONG = 0.15  # of a row's length may be missing there, or lie outside
 UNNAMED_CONFIDENCE = 0.2
 
 
@@ -176,10 +179,11 @@ def _decide(fits: list[Fit], echoes: Echoes | None, speed_told: bool) -> tuple[F
         custom = named_by_print(plain) if speed_told or not _of_other_speed(plain, USUAL_SECONDS) else None
         return (custom, share * _all_read_right(custom)) if custom else (plain, share)
     named = _with_free_names(best, echoes)[0]
-    believed = share >= MIN_SHARE and _told(named) and (_plausible(named) or _spelled_out(named))
+    believed = share >= MIN_SHARE and _told(named) and (_plausible(named) or _spelled_out(named) or _lawful(named))
     if of_other_length(named.layout):
-        doubtful = not speed_told and _of_other_speed(named, load_layout(named.layout.name).seconds)
-        believed = believed and _mostly_spelled_out(named) and not doubtful
+        usual = load_layout(named.layout.name).seconds
+        certain = speed_told or (_as_long(named) and not _of_other_speed(named, usual))
+        believed = believed and _mostly_spelled_out(named) and certain
     return (best, share) if believed else (plain, share)
 
 
@@ -214,6 +218,25 @@ def _share_spelled(fit: Fit, share: float) -> bool:
     agree, against = _agreement(fit, SURE_NAME)
     enough = agree >= max(MIN_SPELLED, share * len(fit.layout.strips))
     return enough and against + len(fit.astray) <= agree / MIN_SPELLED
+
+
+def _lawful(fit: Fit) -> bool:
+    """Return whether the leads obey the laws between them, some names agree, none contradicts, and all rows are as
+    long as the layout's: starts seen where none are, as at each beat of a coarse print, do not matter then."""
+    agree, against = _agreement(fit, SURE_NAME)
+    lawful = fit.parts.get("laws", 0.0) >= LAWFUL
+    return lawful and agree >= LAWFUL_NAMES and not against and _as_long(fit)
+
+
+def _as_long(fit: Fit) -> bool:
+    """Return whether all rows of a fit were found, and are as long as it says."""
+    few = AS_LONG * fit.length
+    for k in range(fit.layout.n_rows):
+        row, long = fit.row(k), fit.row_length(k)
+        seen = 0.0 if row is None else row.covered_in(fit.x0 - END_MM, fit.x0 + long + END_MM)
+        if seen < fit.length - few or row.covered - seen > few:
+            return False
+    return True
 
 
 def _same_leads(one: Fit, other: Fit) -> bool:

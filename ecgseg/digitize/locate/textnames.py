@@ -11,6 +11,8 @@ from ecgseg.digitize.locate.findings import Box, Findings, LeadName
 _NAME = re.compile(
     r"^(?P<before>[l1i|'!]?)(?P<minus>-?)(?P<name>av[rlfe]|[vc][1-6])$|^(?P<strokes>d?i{2,3}|di|d[1-3])$"
 )
+_WORD = re.compile(r"\s*lead\s+(?P<name>\S+)", re.IGNORECASE)  # what may follow is a rate
+_STROKES = re.compile(r"[Il1|]{1,3}")
 _ROMAN = {"d1": "I", "d2": "II", "d3": "III", "di": "I"}
 STROKES = 0.7  # how much of its score a name of strokes keeps: II and III are read as each other
 MIN_SCORE = 0.6
@@ -18,7 +20,11 @@ MIN_SCORE = 0.6
 
 def lead_name(text: str, score: float, box: Box) -> LeadName | None:
     """Return the lead's name that a line of text is, None if it is none; `score` 0..1 is how sure the letters are."""
-    plain = re.sub(r"[\s:;.,()\[\]]", "", unicodedata.normalize("NFKC", text)).replace("−", "-")
+    normal = unicodedata.normalize("NFKC", text).replace("−", "-")
+    word = _WORD.match(normal)
+    plain = re.sub(r"[\s:;.,()\[\]]", "", word["name"] if word else normal)
+    if word and _STROKES.fullmatch(plain):
+        plain = "D" + "I" * len(plain)  # after the word, single strokes are a name
     found = _NAME.match(plain.lower())
     if not found or (plain.isdigit() or score < MIN_SCORE):
         return None
