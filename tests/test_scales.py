@@ -1,12 +1,14 @@
 """Which scale of a page is believed where its grid and what is printed on it contradict each other."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ecgseg.digitize import scales
 from ecgseg.digitize.calibrate.scale import Scale
+from ecgseg.digitize.flat import flatten as flattening
 from ecgseg.digitize.flat.grid import flatten, grid_from_scale
 from ecgseg.digitize.scales import UNSEEN_MM, against_grid, flat_pages, map_error
 from ecgseg.errors import GridError
@@ -39,7 +41,7 @@ def test_pulses_do_not_contradict_a_tilted_page_or_a_given_scale(monkeypatch, se
 
 def test_a_doubtful_grid_comes_before_what_else_tells_the_scale(monkeypatch):
     doubtful = page(8.0, source="followed", doubt="no grid found: lines of one spacing")
-    monkeypatch.setattr(scales, "flat_page", lambda *args: doubtful)
+    monkeypatch.setattr(scales, "flat_guesses", lambda *args: iter([doubtful]))
     printed(monkeypatch, 4.4)
     for sees, last in ((False, "pulse"), (True, "bent")):
         monkeypatch.setattr(scales, "_grid_seen", lambda *args, sees=sees: float(sees))
@@ -50,7 +52,7 @@ def test_a_doubtful_grid_comes_before_what_else_tells_the_scale(monkeypatch):
 
 def test_a_doubtful_grid_is_refused_where_nothing_else_tells(monkeypatch):
     doubtful = page(8.0, source="followed", doubt="no grid found: lines of one spacing")
-    monkeypatch.setattr(scales, "flat_page", lambda *args: doubtful)
+    monkeypatch.setattr(scales, "flat_guesses", lambda *args: iter([doubtful]))
     monkeypatch.setattr(scales, "_grid_seen", lambda *args: 1.0)
 
     def refuse(*args):
@@ -61,3 +63,20 @@ def test_a_doubtful_grid_is_refused_where_nothing_else_tells(monkeypatch):
     assert next(ways)[0] is doubtful
     with pytest.raises(GridError, match="lines of one spacing"):
         next(ways)
+
+
+def test_a_doubtful_grid_is_tried_at_each_scale_at_which_it_was_seen(monkeypatch):
+    """A sheet with 1 mm lines alone was followed a little better as one of 5 mm lines, and refused."""
+    grids = {112.0: 0.50 - 0.004, 53.8: 0.489, 54.4: 0.491, 20.0: 0.1}
+    sees = [SimpleNamespace(period=period) for period in grids]
+    monkeypatch.setattr(flattening, "looks", lambda *args: iter(sees))
+    monkeypatch.setattr(flattening, "lies_flat", lambda field: False)
+    monkeypatch.setattr(flattening, "_plane", lambda pixels: None)
+    monkeypatch.setattr(flattening, "_better", lambda one, seen, other, seen_other: one.merit > other.merit)
+    monkeypatch.setattr(
+        flatten, "measure_map", lambda pixels, field: SimpleNamespace(merit=grids[field.period], seen=(1.0,))
+    )
+    monkeypatch.setattr(flattening, "_by_map", lambda pixels, found, field: field.period)
+    assert list(flattening.flat_guesses(PICTURE, None, object())) == [112.0, 54.4]
+    grids[112.0] = 0.6  # no doubt: no other is tried
+    assert list(flattening.flat_guesses(PICTURE, None, object())) == [112.0]

@@ -15,6 +15,7 @@ from ecgseg.digitize.flat.flatten import flat_page
 from ecgseg.digitize.flat.grid import FlatPage
 from ecgseg.digitize.locate.find import PageMaps, look
 from ecgseg.digitize.locate.findings import Findings
+from ecgseg.digitize.locate.fit import of_other_length
 from ecgseg.digitize.locate.locate import Located
 from ecgseg.digitize.locate.on_grid import locate_on
 from ecgseg.digitize.locate.textnames import with_text_names
@@ -356,7 +357,7 @@ def _by_text(place, flat: FlatPage, findings: Findings, lines, located: Located)
 
 def _confirms(located: Located) -> bool:
     """Return whether a page's scale is confirmed by what was found: rows and names of a layout, as long as that has."""
-    known = located.layout is not None and located.layout.name != "custom"
+    known = located.layout is not None and located.layout.name != "custom" and not of_other_length(located.layout)
     return known and located.confidence >= CONFIRMS
 
 

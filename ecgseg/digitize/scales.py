@@ -8,7 +8,7 @@ import numpy as np
 from ecgseg.digitize.calibrate.scale import Find, Scale, scale_without_grid
 from ecgseg.digitize.flat.bent import flatten_bent
 from ecgseg.digitize.flat.field import see_field
-from ecgseg.digitize.flat.flatten import FLAT_PX_PER_MM, flat_page
+from ecgseg.digitize.flat.flatten import FLAT_PX_PER_MM, flat_guesses
 from ecgseg.digitize.flat.grid import FlatPage, flatten, grid_from_scale
 from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.provenance import HOW
@@ -32,11 +32,13 @@ def flat_pages(pixels: np.ndarray, given: float | None, dpi, grid_net, find: Fin
     none.
     """
     try:
-        flat = flat_page(pixels, given, grid_net)
-        yield flat, ()
-        if not flat.grid.doubt:
-            return
-        refused = GridError(flat.grid.doubt)
+        doubts = []
+        for flat in flat_guesses(pixels, given, grid_net):
+            yield flat, ()
+            if not flat.grid.doubt:
+                return
+            doubts.append(flat.grid.doubt)
+        refused = GridError(doubts[0])
     except GridError as error:
         if given is not None:
             raise

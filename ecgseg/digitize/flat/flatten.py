@@ -1,5 +1,6 @@
 """Picture → flat page, whatever lies between: a flat scan by one plane, all else by the field of its grid."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -39,6 +40,7 @@ BLEND_NODES = 3.0
 STRAY = 0.02  # of the crossings are no crossings: beyond the sheet, under ink
 SURE_MERIT = 0.5  # with less, half of the maps tried were wrong: those with lines of one spacing by a factor
 LEAST_MERIT = 0.4  # with less, most were
+OTHER_PERIOD = 0.2  # logarithm: grids seen so much apart are of two scales
 PLAIN_PRESENCE = 0.85  # of a map's lines: with less, some of the pages tried were off by a line in places
 BEYOND_MM = 100.0  # of it beyond the grid
 MOST_MM = 900.0  # of a page's side: more is a map that ran away
@@ -51,21 +53,30 @@ def flat_page(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> Fla
     lie in one plane, its field is refined by the phase of the lines. Without a network only flat scans are read.
     A grid with a `doubt` must be confirmed by what is on the page. Raises GridError, saying what was found.
     """
+    return next(flat_guesses(pixels, px_per_mm, grid_net))
+
+
+def flat_guesses(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> Iterator[FlatPage]:
+    """Yield the page that `flat_page` returns and, where it is in doubt, those by other scales of its grid."""
     if px_per_mm is not None:
-        return flatten(pixels, grid_from_scale(pixels, px_per_mm), FLAT_PX_PER_MM)
+        yield flatten(pixels, grid_from_scale(pixels, px_per_mm), FLAT_PX_PER_MM)
+        return
     if grid_net is None:
-        return judged(flatten_nearly_flat(pixels, measure_grid(pixels), FLAT_PX_PER_MM))
-    best, refused, plane = None, None, None
+        yield judged(flatten_nearly_flat(pixels, measure_grid(pixels), FLAT_PX_PER_MM))
+        return
+    best, refused, plane, maps = None, None, None, []
     for field in looks(pixels, grid_net):
         if lies_flat(field):
             plane = plane or _plane(pixels)
             if plane and agrees(plane, field):
-                return judged(flatten_nearly_flat(pixels, plane, FLAT_PX_PER_MM))
+                yield judged(flatten_nearly_flat(pixels, plane, FLAT_PX_PER_MM))
+                return
         try:
             found = measure_map(pixels, field)
         except GridError as error:
             refused = refused or error
             continue
+        maps.append((found, field))
         if best is None or _better(found, field, *best):
             best = found, field
         if found.merit > CONVINCING and field.period < SHARPEST * LATTICE_MM:
@@ -73,17 +84,40 @@ def flat_page(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> Fla
     if best is None or best[0].merit < CONVINCING:
         plane = plane or _plane(pixels)
         if plane and plane.confidence > (best[0].merit if best else 0.0):
-            return judged(flatten_nearly_flat(pixels, plane, FLAT_PX_PER_MM))
+            yield judged(flatten_nearly_flat(pixels, plane, FLAT_PX_PER_MM))
+            return
+    if best is not None and best[0].merit >= SURE_MERIT:
+        yield _by_map(pixels, *best)
+        return
+    if best is not None and best[0].merit >= LEAST_MERIT:
+        yield _by_map(pixels, *best)
+        yield from _other_scales(pixels, maps, best[1].period)
+        return
     if best is not None:
-        doubt = "" if best[0].merit >= SURE_MERIT else _doubt(best[0])
-        if best[0].merit >= LEAST_MERIT:
-            flat = judged(flatten_mapped(pixels, *best, FLAT_PX_PER_MM), best[0].error)
-            return replace(flat, grid=replace(flat.grid, doubt=doubt))
-        refused = GridError(doubt)
+        refused = GridError(_doubt(best[0]))
     raise refused or GridError(
         "no grid found: nowhere in the picture is paper with a grid on it to be seen; "
         "give the scale of a flat page with digitize.px_per_mm=…"
     )
+
+
+def _by_map(pixels: np.ndarray, found: PhaseMap, field: Field) -> FlatPage:
+    """Return the page of a picture by a map, with a doubt where its merit is small; raises GridError."""
+    flat = judged(flatten_mapped(pixels, found, field, FLAT_PX_PER_MM), found.error)
+    return replace(flat, grid=replace(flat.grid, doubt="" if found.merit >= SURE_MERIT else _doubt(found)))
+
+
+def _other_scales(pixels: np.ndarray, maps: list[tuple[PhaseMap, Field]], period: float) -> Iterator[FlatPage]:
+    """Yield the pages by those maps whose grid is of another period than the one tried, the best first."""
+    tried = [period]
+    for found, field in sorted(maps, key=lambda seen: -seen[0].merit):
+        if found.merit < LEAST_MERIT or any(abs(np.log(field.period / p)) < OTHER_PERIOD for p in tried):
+            continue
+        tried.append(field.period)
+        try:
+            yield _by_map(pixels, found, field)
+        except GridError:
+            continue
 
 
 def _doubt(found: PhaseMap) -> str:
