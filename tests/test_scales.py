@@ -74,7 +74,7 @@ def test_a_doubtful_grid_is_tried_at_each_scale_at_which_it_was_seen(monkeypatch
     monkeypatch.setattr(flattening, "_plane", lambda pixels: None)
     monkeypatch.setattr(flattening, "_better", lambda one, seen, other, seen_other: one.merit > other.merit)
     monkeypatch.setattr(
-        flatten, "measure_map", lambda pixels, field: SimpleNamespace(merit=grids[field.period], seen=(1.0,))
+        flattening, "measure_map", lambda pixels, field: SimpleNamespace(merit=grids[field.period], seen=(1.0,))
     )
     monkeypatch.setattr(flattening, "_by_map", lambda pixels, found, field: field.period)
     assert list(flattening.flat_guesses(PICTURE, None, object())) == [112.0, 54.4]
