@@ -27,7 +27,7 @@ def printed(monkeypatch, px_per_mm: float):
 def test_pulses_contradict_a_grid_of_another_size(monkeypatch):
     """Rows and beats in equal steps were followed as if they were lines 5 mm apart."""
     printed(monkeypatch, 4.4)
-    flat, said = against_grid(PICTURE, page(14.4, source="followed"), None)
+    flat, said = against_grid(PICTURE, page(14.4, source="followed", confidence=0.55), None)
     assert flat.grid.px_per_mm_x == pytest.approx(4.4) and flat.grid.source == "pulse"
     assert "no usable grid" in said[0]
     assert map_error(flat) == {"map_error_mm": UNSEEN_MM}
@@ -37,6 +37,11 @@ def test_pulses_contradict_a_grid_of_another_size(monkeypatch):
 def test_pulses_do_not_contradict_a_tilted_page_or_a_given_scale(monkeypatch, seen, source):
     printed(monkeypatch, 4.4)
     assert against_grid(PICTURE, page(seen, source=source), None) is None
+
+
+def test_a_grid_whose_lines_are_all_in_step_is_not_contradicted(monkeypatch):
+    printed(monkeypatch, 4.4)
+    assert against_grid(PICTURE, page(14.4, source="followed", confidence=0.9), None) is None
 
 
 def test_a_doubtful_grid_comes_before_what_else_tells_the_scale(monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 from ecgseg.digitize.calibrate.scale import Find, Scale, scale_without_grid
 from ecgseg.digitize.flat.bent import flatten_bent
 from ecgseg.digitize.flat.field import see_field
-from ecgseg.digitize.flat.flatten import FLAT_PX_PER_MM, flat_guesses
+from ecgseg.digitize.flat.flatten import CONVINCING, FLAT_PX_PER_MM, flat_guesses
 from ecgseg.digitize.flat.grid import FlatPage, flatten, grid_from_scale
 from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.provenance import HOW
@@ -65,9 +65,10 @@ def flat_pages(pixels: np.ndarray, given: float | None, dpi, grid_net, find: Fin
 def against_grid(pixels: np.ndarray, flat: FlatPage, find: Find) -> Scaled | None:
     """Return the page of a picture at the scale of its pulses where these contradict its grid, else None.
 
-    Rows and beats at equal distances may look like a grid. Raises GridError where nothing printed tells the scale.
+    Rows and beats at equal distances may look like a grid, but not like one whose 1 mm and 5 mm lines are in step all
+    over the page. Raises GridError where nothing printed tells the scale.
     """
-    if flat.grid.source not in BY_GRID:
+    if flat.grid.source not in BY_GRID or (flat.grid.source == "followed" and flat.grid.confidence > CONVINCING):
         return None
     scale = scale_without_grid(pixels, find)
     if abs(np.log(scale.px_per_mm / flat.grid.px_per_mm_x)) < OTHER_SCALE:
