@@ -174,6 +174,18 @@ def test_names_of_an_unknown_order_build_a_layout_of_their_own():
     assert fewer.strips[4].lead == "R2S2" and fewer.strips[4].t0 == pytest.approx(2.5)
 
 
+def test_rows_at_few_of_many_names_are_not_called_by_these():
+    """Of a page seen at half its size one of twelve rows was found, and called by its name as the only one."""
+    _, found = page(with_seconds(load_layout("single"), 4.1), 3)
+    assert locate(found, PX).named
+    name = found.names[0]
+    above = [
+        replace(name, y0=name.y0 - k * 5 * PX, y1=name.y1 - k * 5 * PX, lead=lead)
+        for k, lead in enumerate(("V5", "V4", "V3", "V2", "V1"), 4)
+    ]
+    assert not locate(replace(found, names=[*found.names, *above]), PX).named
+
+
 def test_a_single_strip_is_called_as_its_name_says():
     layout = parse_layout("one", {"rows": [["V5"]], "seconds": 10, "row_pitch_mm": [25, 50]})
     scene, found = page(layout, 11)

@@ -107,10 +107,12 @@ def named_by_print(fit: Fit) -> Fit | None:
 
     Of twelve short strips a few may lack their names where the others leave one choice, or stand in the leads' usual
     order by rows or by columns. None where strips cannot be named so, two short ones have one name, or a row has none:
-    names half-way between two rows would then be those of either.
+    names half-way between two rows would then be those of either. None, too, where more names stand at no strip.
     """
     names = fit.evidence.names.names
     read = [names[k] if k >= 0 and names[k].score >= MIN_SCORE else None for k in fit.names]
+    if 2 * sum(name is not None for name in read) < sum(name.score >= MIN_SCORE for name in names):
+        return None
     short = [(s, name) for s, name in zip(fit.layout.strips, read, strict=True) if not s.rhythm]
     rows = {s.row for s, name in zip(fit.layout.strips, read, strict=True) if name}
     filled = _filled(fit.layout, [name and name.lead for _, name in short])
