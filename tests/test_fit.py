@@ -87,6 +87,13 @@ def test_a_name_begins_where_the_word_before_it_does():
         assert [(n.lead, n.x0) for n in read] == [("aVF", 80), ("II", 260)]
 
 
+def test_blots_before_a_few_names_are_no_words():
+    names = [LeadName(100, y, 130, y + 24, 0.95, lead) for y, lead in ((100, "I"), (300, "II"), (500, "III"))]
+    blot = LeadName(60, 100, 90, 124, 0.0, "V3")
+    read = without_words_before([blot, *names], PX)
+    assert sorted((n.lead, n.x0) for n in read) == [("I", 100), ("II", 100), ("III", 100)]
+
+
 def test_a_sure_name_is_no_word_and_what_is_no_name_is_left_out():
     name, beside = LeadName(80, 100, 130, 124, 0.85, "V3"), LeadName(138, 100, 142, 124, 0.9, "I")
     unread = LeadName(400, 100, 440, 124, 0.0, "V1")

@@ -15,6 +15,7 @@ SURE, UNSURE = 0.95, 0.5  # how often a name is read right whose finder gives 1,
 MISSED = 0.25  # share of printed names that are not found
 ANOTHER = 2.5  # mm: heights of names above their rows that differ by more are two ways to write them
 WORD, NAME_AFTER_WORD = 0.8, 0.5  # "Lead" may be read as a name of a score below the first; its name has the second
+HAVE_WORDS = 0.5  # of a page's names, where any has
 WORD_GAP = (-1.0, 4.0)  # mm between a word and its name; between large letters their height
 SAME_PLACE = 1.0  # mm: names whose boxes' middles are nearer than their height and this are one, read twice
 
@@ -81,10 +82,10 @@ def without_words_before(names: list[LeadName], px_per_mm: float) -> list[LeadNa
     """Return names without words that stand before them, as in "Lead I": such a name begins where its word does.
 
     Nowhere do two names follow each other so closely: the one read with less certainty is the word, or a piece of it.
-    Names of score 0 are pieces of text in which no name was read; they are not returned.
+    Where one name has a word, most have. Names of score 0 are pieces in which no name was read; they are not returned.
     """
     left = sorted(names, key=lambda n: -n.x0)
-    kept, taken = [], set()
+    kept, taken, after_words = [], set(), 0
     for name in left:
         if id(name) in taken or name.score < NAME_AFTER_WORD:
             continue
@@ -98,6 +99,9 @@ def without_words_before(names: list[LeadName], px_per_mm: float) -> list[LeadNa
                 taken.add(id(word))
         taken.add(id(name))
         kept.append(joined)
+        after_words += joined is not name
+    if after_words < HAVE_WORDS * len(kept):
+        return [n for n in names if n.score > 0]
     return kept + [n for n in names if id(n) not in taken and n.score > 0]
 
 
