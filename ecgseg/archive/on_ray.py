@@ -6,6 +6,7 @@ where the lane is. What ends a lane costs the batch it held: Ray gives it out ag
 
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -35,6 +36,8 @@ def rows(tasks: Iterable[Task], settings: Settings, archive: ArchiveOptions) -> 
 
     Inputs and `settings.out` must be paths that every machine of the cluster has, or URLs.
     """
+    # Started by `uv run`, Ray would build this environment anew, of gigabytes, for each of its workers.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
         import ray
         from ray.data import from_items
