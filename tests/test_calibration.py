@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ecgseg.digitize.calibrate import calibration
-from ecgseg.digitize.calibrate.calibration import calibrate
+from ecgseg.digitize.calibrate.calibration import Calibration, calibrate
 from ecgseg.digitize.calibrate.ocr import TextLibraryError, find_lines, read_lines, whole_lines
 from ecgseg.digitize.locate.findings import Box, Findings, LeadName
 
@@ -164,3 +164,10 @@ def test_pieces_of_one_line_of_text_are_read_together():
 def test_texts_far_apart_or_above_each_other_are_lines_of_their_own():
     boxes = [Box(100, 100, 200, 130), Box(240, 100, 300, 130), Box(100, 128, 200, 158)]
     assert len(whole_lines(boxes)) == 3
+
+
+def test_a_text_alone_does_not_tell_that_the_paper_crept():
+    """A caption "25 mm/s", cut off at its left, was read as 5."""
+    told = [("text", 5.0, False), ("text", 12.5, True), ("text and pulse", 5.0, True), ("default", 25.0, False)]
+    for how, speed, expected in told:
+        assert Calibration(speed, 10.0, how={"speed": how}).speed_told == expected

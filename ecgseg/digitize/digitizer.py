@@ -43,7 +43,6 @@ CONFIRMS = 0.6  # of a layout with all its names: the page's scale is right
 MAYBE = 0.15  # probability from which a page's text may lie so
 HARDLY = 0.02  # … where nothing else is named
 MIRRORED = 0.9
-SLOWEST_USUAL = 12.5  # mm/s
 LIES = {1: "on its side (its top to the right)", 2: "upside down", 3: "on its side (its top to the left)"}
 
 
@@ -287,12 +286,13 @@ class Digitizer:
         opt = self.options
         maps, findings = seen or self._look(flat.image)
         clock.lap("find")
-        calibration, located = self._locate(flat, maps, findings, clock)
+        lines = cache(lambda: find_lines(flat.image)) if opt.find_text else None
+        calibration, located = self._locate(flat, maps, findings, lines, clock)
         rest = None
         if located.parts:
             # By itself: another record's names and pulses say nothing of this one.
             findings, others = located.parts
-            calibration, located = self._locate(flat, maps, findings, clock)
+            calibration, located = self._locate(flat, maps, findings, lines, clock)
             rest = maps, others
         located, traces = self._trace(flat, located, calibration.speed)
         clock.lap("trace")
@@ -311,15 +311,17 @@ class Digitizer:
         clock.lap("assemble")
         return _Page(flat, findings, calibration, located, traces, recording, agreement, rest)
 
-    def _locate(self, flat: FlatPage, maps: PageMaps, findings: Findings, clock: Clock):
+    def _locate(self, flat: FlatPage, maps: PageMaps, findings: Findings, lines, clock: Clock):
         opt = self.options
-        lines = cache(lambda: find_lines(flat.image)) if opt.find_text else None
         calibration = calibrate(findings, flat.image, FLAT_PX_PER_MM, opt.speed, opt.gain, lines)
         clock.lap("calibrate")
-        # "25 mm/s" cut off at its left says 5: a text alone is not believed that the paper crept.
-        crept = calibration.how["speed"] == "text" and calibration.speed < SLOWEST_USUAL
-        told = calibration.how["speed"] != "default" and not crept
-        place = partial(locate_on, speed=calibration.speed, layout=opt.layout, trace=maps.trace, speed_told=told)
+        place = partial(
+            locate_on,
+            speed=calibration.speed,
+            layout=opt.layout,
+            trace=maps.trace,
+            speed_told=calibration.speed_told,
+        )
         located = place(flat, findings)
         if lines is not None and not _confirms(located):
             located = _by_text(place, flat, findings, lines, located)

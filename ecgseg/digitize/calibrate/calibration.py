@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ecgseg.digitize.calibrate.caption import CHEST, GAINS, LIMB, Printed, parse_calibration
+from ecgseg.digitize.calibrate.caption import CHEST, GAINS, LIMB, USUAL_SPEEDS, Printed, parse_calibration
 from ecgseg.digitize.calibrate.ocr import TextLibraryError, read_lines, whole_lines
 from ecgseg.digitize.calibrate.pulse import PulseSize, measure_pulse
 from ecgseg.digitize.locate.findings import Box, Findings
@@ -51,6 +51,13 @@ class Calibration:
     @property
     def confidence(self) -> float:
         return min(self.speed_confidence, self.gain_confidence)
+
+    @property
+    def speed_told(self) -> bool:
+        """Whether the page or the user says the speed; "25 mm/s" cut off at its left says 5: a text alone is not
+        believed that the paper crept."""
+        crept = self.how["speed"] == "text" and self.speed < min(USUAL_SPEEDS)
+        return self.how["speed"] != "default" and not crept
 
     def gain_of(self, lead: str) -> float:
         """Return the gain in mm/mV of a lead; that of the page where its group has none of its own."""

@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass, field
 
 SPEEDS = (5.0, 6.25, 10.0, 12.5, 25.0, 50.0, 100.0)  # mm/s that ECG machines offer
+USUAL_SPEEDS = (12.5, 25.0, 50.0)  # … and print whole pages with
 GAINS = (2.5, 5.0, 10.0, 20.0, 40.0)  # mm/mV
 STANDARD_GAIN = 10.0  # mm/mV: what "x1" means
 LIMB, CHEST = "limb", "precordial"

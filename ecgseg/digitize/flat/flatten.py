@@ -57,7 +57,10 @@ def flat_page(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> Fla
 
 
 def flat_guesses(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> Iterator[FlatPage]:
-    """Yield the page that `flat_page` returns and, where it is in doubt, those by other scales of its grid."""
+    """Yield the page that `flat_page` returns and, where it is in doubt, those by other scales of its grid.
+
+    Takes and raises what `flat_page` does.
+    """
     if px_per_mm is not None:
         yield flatten(pixels, grid_from_scale(pixels, px_per_mm), FLAT_PX_PER_MM)
         return
@@ -86,12 +89,10 @@ def flat_guesses(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> 
         if plane and plane.confidence > (best[0].merit if best else 0.0):
             yield judged(flatten_nearly_flat(pixels, plane, FLAT_PX_PER_MM))
             return
-    if best is not None and best[0].merit >= SURE_MERIT:
-        yield _by_map(pixels, *best)
-        return
     if best is not None and best[0].merit >= LEAST_MERIT:
         yield _by_map(pixels, *best)
-        yield from _other_scales(pixels, maps, best[1].period)
+        if best[0].merit < SURE_MERIT:
+            yield from _other_scales(pixels, maps, best[1].period)
         return
     if best is not None:
         refused = GridError(_doubt(best[0]))

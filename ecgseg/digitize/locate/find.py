@@ -75,10 +75,12 @@ def read_names(net, image: np.ndarray, names: list[LeadName]) -> list[LeadName]:
     read = []
     for name, p in zip(names, usable(net).names(windows), strict=True):
         best = int(np.argmax(p))
+        if not best:
+            read.append(replace(name, score=0.0))
+            continue
         spelled = NAMES[best]
         sign = -1 if spelled.startswith("-") else 1
-        score = float(p[best]) if best else 0.0
-        read.append(replace(name, lead=spelled.removeprefix("-") if best else name.lead, sign=sign, score=score))
+        read.append(replace(name, lead=spelled.removeprefix("-"), sign=sign, score=float(p[best])))
     return sorted(without_words_before(read, FLAT_PX_PER_MM), key=_reading_order)
 
 

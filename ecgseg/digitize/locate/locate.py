@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from ecgseg.digitize.calibrate.caption import USUAL_SPEEDS
 from ecgseg.digitize.locate.candidates import all_fits
 from ecgseg.digitize.locate.echoes import Echoes
 from ecgseg.digitize.locate.findings import Findings
@@ -34,9 +35,8 @@ MIN_FOUND = 0.6  # of a forced layout's rows
 PLAUSIBLE = -3.5  # nats per row of the layout, without names: less, and the page does not look like it …
 NAMED_PLAUSIBLE = 4.0  # … times the share of strips, above half, whose names agree, less twice those that do not
 MIN_SPELLED, SPELLED = 6, 0.8  # names, and their share of all strips, that tell a layout whatever the rows look like
-USUAL_SECONDS = 10.0  # of a row
-USUAL_SPEEDS = (12.5, 25.0, 50.0)  # mm/s
-SAME = 0.1
+ROW_SECONDS = 10.0  # of most pages' rows
+SAME = 0.1  # by which speeds may differ and be one
 MOSTLY_SPELLED = 0.6  # their share that tells one whose rows are of another length
 MAYBE_RHYTHM = 0.3  # of the probability of all layouts that differ in their rhythm strips alone
 SAME_START = 5.0  # mm: fits that start no further apart put a strip in the same place
@@ -176,7 +176,7 @@ def _decide(fits: list[Fit], echoes: Echoes | None, speed_told: bool) -> tuple[F
     likely = [fit for fit, p in alike if p >= MAYBE_RHYTHM * share]
     best = max(likely, key=lambda fit: (not _strange(fit, echoes), fit.found_rows, fit.score))
     if best is plain:
-        custom = named_by_print(plain) if speed_told or not _of_other_speed(plain, USUAL_SECONDS) else None
+        custom = named_by_print(plain) if speed_told or not _of_other_speed(plain, ROW_SECONDS) else None
         return (custom, share * _all_read_right(custom)) if custom else (plain, share)
     named = _with_free_names(best, echoes)[0]
     believed = share >= MIN_SHARE and _told(named) and (_plausible(named) or _spelled_out(named) or _lawful(named))

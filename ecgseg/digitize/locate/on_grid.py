@@ -1,6 +1,7 @@
 """Rows of trace are where the grid is: what looks like one on a table or on other paper is none."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -33,13 +34,14 @@ def locate_on(
 
     A grid may fade under a flash: names are believed rather than it. Raises LayoutError.
     """
-    located = locate(findings, flat.px_per_mm, speed, layout, trace=trace, speed_told=speed_told)
+    place = partial(locate, px_per_mm=flat.px_per_mm, speed=speed, layout=layout, trace=trace, speed_told=speed_told)
+    located = place(findings)
     if located.named:
         return located
     kept = on_grid(findings, flat)
     if len(kept.stretches) in (0, len(findings.stretches)):
         return located
     try:
-        return locate(kept, flat.px_per_mm, speed, layout, trace=trace, speed_told=speed_told)
+        return place(kept)
     except LayoutError:
         return located

@@ -63,8 +63,7 @@ def text_box(text: Text) -> np.ndarray:
 
 def end_box(text: Text, first: int) -> np.ndarray:
     """Return the corners (4, 2) in mm, as `text_box` does, of a text's letters from number `first` on."""
-    face, squeeze = face_of(text.font)
-    before = sum(letter_box(letter, face, squeeze)[1] for letter in plain(text.text[:first], face))
+    before = text_width(text.text[:first], text.font, 1.0)
     left, top, right, bottom = _extent(text.text[first:], text.font)
     return _placed(np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) + [before, 0.0], text)
 
