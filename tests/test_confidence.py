@@ -12,9 +12,9 @@ from ecgseg.recording import Recording
 
 
 def evidence(rows=1, n=800, y=400.0, mass=0.999, ink=0.99, spread=0.6, piece=800, left=0):
-    full = [np.full((rows, n), float(v)) for v in (y, mass, spread, ink, piece)]
-    names = ("y", "mass", "spread", "ink", "piece")
-    return c.Evidence(np.full(rows, left), np.full(rows, 400.0), **dict(zip(names, full, strict=True)))
+    full = [np.full((rows, n), float(v)) for v in (400.0, y, mass, spread, ink, piece)]
+    names = ("level", "y", "mass", "spread", "ink", "piece")
+    return c.Evidence(np.full(rows, left), **dict(zip(names, full, strict=True)))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def evidence(start: float, levels: list[list[float]], noise: float = 0.0, beyond
         y[i] = np.array(row)[k] + rng.normal(0, noise, x.size)
         ink[i] = (x > start - beyond * MM) & (x < start + LENGTH + beyond * MM)
     one = np.ones_like(y)
-    return Evidence(np.full(len(y), LEFT), np.full(len(y), 100.0), y, one, one, ink, 1000 * one)
+    return Evidence(np.full(len(y), LEFT), 100.0 * one, y, one, one, ink, 1000 * one)
 
 
 def strips(x0: float, per_row: int, rows: int) -> list[LocatedStrip]:
@@ -122,7 +122,7 @@ def test_what_lies_in_a_jump_belongs_to_neither_lead():
     x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
     slanted = np.interp(x, [72 + LENGTH / 2 - 0.4, 72 + LENGTH / 2 + 0.4], [80.0, 120.0])
     seen.y[:] = slanted + np.array([[0], [300]])
-    seen.centre[:] = 100, 400
+    seen.level[:] = [[100], [400]]
     placed, _ = place_strips(strips(72, 2, 2), seen)
     for strip, (_, y, _) in zip(placed, strip_traces(placed, seen, shipped()), strict=True):
         level = (80.0 if strip.lead.endswith("S0") else 120.0) + 300 * strip.row

@@ -136,6 +136,7 @@ KINDS = [
     {"grid": "full", "dash_mm": 0.7},
     {"grid": "full", "grid_gaps": 0.2, "grid_box": (3.0, 4.0, 71.0, 55.0)},
     {"trace_kind": "broken", "trace_fade": 0.7, "trace_strength": 0.8},
+    {"trace_kind": "pixels"},
     {"trace_kind": "double", "trace_colors": tuple(np.full(3, 0.05 * k) for k in range(12))},
 ]
 
@@ -216,6 +217,18 @@ def test_leads_have_their_own_colors_and_faint_ink_is_faint():
     faint = rasterize(scene(trace_strength=0.3, trace_width=0.6), (0.0, 0.0), 8.0, (480, 640))
     x, y = np.rint(scene().traces[0].points[10] * 8).astype(int)
     assert faint[y, x, 0] == pytest.approx(255 * 0.7, abs=2)
+
+
+def test_whole_pixels_are_inked_or_not():
+    plain = replace(scene(trace_kind="pixels", trace_width=0.3), pulses=[], areas=[], lines=[], texts=[], over=[])
+    image = rasterize(plain, (0.0, 0.0), 8.0, (480, 640))
+    paper = rasterize(replace(plain, traces=[]), (0.0, 0.0), 8.0, (480, 640))
+    ink = (image != paper).any(axis=2)
+    assert len(np.unique(image[ink], axis=0)) == 1
+    for points in (t.points * 8 for t in plain.traces):
+        x, y = np.rint(points[5:-5]).astype(int).T
+        inside = (x >= 0) & (x < 640) & (y >= 0) & (y < 480)
+        assert ink[y[inside], x[inside]].all()
 
 
 def test_broken_faded_and_doubled_traces_differ_from_solid_ones_as_they_should():

@@ -290,7 +290,7 @@ def test_styles_are_varied_and_most_are_ordinary():
     assert 0.7 < np.mean(ordinary) < 0.95
     for field, values in {
         "grid": {"full", "major", "minor", "dots", "none"},
-        "trace_kind": {"solid", "broken", "double"},
+        "trace_kind": {"solid", "broken", "double", "pixels"},
         "separator": {"bar", "double", "tick", "gap", "dotted", "slash", "notch", "none"},
         "names": {"above", "below", "left", "corner", "line", "none"},
         "sheet": {"fit", "a4", "letter", "roll", "a4_portrait", "letter_portrait"},

@@ -62,11 +62,11 @@ def test_position_comes_back_in_page_pixels(net):
 
 def test_trace_that_leaves_the_crop_is_followed(net):
     """30 mm up is outside ±28 mm, the first crop."""
-    y = 450 - 36 * PX * np.exp(-(((np.arange(640) - 300) / 60.0) ** 2))
+    y = 450 - 30 * PX * np.exp(-(((np.arange(640) - 300) / 36.0) ** 2))
     ((x, found, confidence),) = traces(net, draw(y), [Strip(0, 100, 740, 450)])
     column = np.clip(np.rint(x).astype(int) - 100, 0, 639)
-    tip = np.abs(column - 300) < 30
-    assert np.rint(y)[300] == 162
+    tip = np.abs(column - 300) < 12
+    assert np.rint(y)[300] == 210
     np.testing.assert_allclose(found[tip], np.rint(y)[column][tip], atol=0.05)
     assert confidence[tip].min() > 0.8
     heights = [shape[2] for shape in net.seen]
@@ -74,10 +74,18 @@ def test_trace_that_leaves_the_crop_is_followed(net):
 
 
 def test_what_even_the_higher_crop_does_not_hold_is_not_invented(net):
-    y = 450 - 52 * PX * np.exp(-(((np.arange(640) - 300) / 60.0) ** 2))
+    y = 450 - 52 * PX * np.exp(-(((np.arange(640) - 300) / 40.0) ** 2))
     ((x, found, _),) = traces(net, draw(y), [Strip(0, 100, 740, 450)])
     lost = y[np.clip(np.rint(x).astype(int) - 100, 0, 639)] < 450 - 41 * PX
     assert np.isnan(found[lost]).mean() > 0.9 and np.isfinite(found[~lost]).mean() > 0.9
+
+
+def test_a_row_that_drifts_out_of_its_crop_is_read_to_its_end(net):
+    y = 200 + 45 * PX / (1 + np.exp(-(np.arange(1400) - 800) / 80.0))
+    ((x, found, confidence),) = traces(net, draw(y, shape=(900, 1600)), [Strip(0, 100, 1500, 200)])
+    column = np.clip(np.rint(x).astype(int) - 100, 0, 1399)
+    np.testing.assert_allclose(found[40:-40], np.rint(y)[column][40:-40], atol=1.0)
+    assert confidence[40:-40].min() > 0.8
 
 
 def test_blank_page_gives_no_trace(net):

@@ -6,10 +6,10 @@ Both the 1 px trace and the 2 px mask are drawn from the same whole-pixel points
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 
 from ecgseg.layout import LEADS
+from ecgseg.render.draw.stepped import draw_stepped
 from ecgseg.render.printed.scene import centred
 
 PAGE_WIDTH, PAGE_HEIGHT = 1970, 960
@@ -131,26 +131,8 @@ def study_mask(
         points = [points]
     mask = np.zeros(tuple(shape[:2]), np.uint8)
     for trace in points:
-        draw_trace(mask, trace, 255, MASK_PX)
+        draw_stepped(mask, trace, 255, MASK_PX)
     return mask
-
-
-def draw_trace(image: np.ndarray, points: np.ndarray, color, width_px: int) -> None:
-    """Draw the open polyline `points` (n,2) px into `image` by the study's rule, broken at NaN samples.
-
-    The points are rounded to whole pixels and drawn as a contour. `cv2.drawContours` closes a contour, which
-    would join the trace's end to its start; so the contour runs forth and back along the same points.
-    """
-    for run in _finite_runs(points):
-        whole = np.rint(run).astype(np.int32)
-        contour = np.concatenate([whole, whole[-2:0:-1]])
-        cv2.drawContours(image, [contour[:, None]], -1, color, width_px)
-
-
-def _finite_runs(points: np.ndarray) -> list[np.ndarray]:
-    finite = np.isfinite(points).all(axis=1)
-    edges = np.flatnonzero(np.diff(finite)) + 1
-    return [run for run in np.split(points, edges) if len(run) and np.isfinite(run[0]).all()]
 
 
 def _draw_page(recording, signal, rows: dict, frame: StudyFrame, background, ink, warnings: list) -> StudyPage:
@@ -162,7 +144,7 @@ def _draw_page(recording, signal, rows: dict, frame: StudyFrame, background, ink
     for lead, baseline in rows.items():
         trace = trace_points(signal[recording.leads.index(lead)], recording.fs, frame, baseline)
         points[lead] = trace
-        draw_trace(image, trace, ink, TRACE_PX)
+        draw_stepped(image, trace, ink, TRACE_PX)
         if ((trace[:, 1] < 0) | (trace[:, 1] > PAGE_HEIGHT - 1)).any():
             warnings.append(f"lead {lead} leaves the page at {frame.px_per_mv:g} px/mV and is cut there")
     mask = study_mask(points, shape)

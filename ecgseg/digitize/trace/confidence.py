@@ -43,12 +43,12 @@ class Evidence:
     """What the network says about each row of a page, arrays (rows, n) at four positions a pixel column.
 
     y: position in px of the flat page; mass, spread, ink: see `decode.Columns`; piece: sub-columns of the piece of
-    trace that ink connects with it; left (rows,): the pixel column at which a row's columns begin; centre (rows,): its
-    zero line in px.
+    trace that ink connects with it; left (rows,): the pixel column at which a row's columns begin; level (rows, n): the
+    height in px about which it was read, its zero line where it does not drift.
     """
 
     left: np.ndarray
-    centre: np.ndarray
+    level: np.ndarray
     y: np.ndarray
     mass: np.ndarray
     spread: np.ndarray
@@ -77,7 +77,7 @@ def features(evidence: Evidence) -> np.ndarray:
     Logits of mass and ink; logarithms of the spread in px, of the steepness (px per px, mean of 2 px), of the length
     of the connected piece; the logit of mass times ink over 2.5 mm; the share of 2.5 mm in which another row was read
     within 0.3 mm of the same place, and that times how much plainer the other row's reading is; the share of 10 mm in
-    which the trace lies nearer to another row's zero line than to its own, as one that jumped rows does.
+    which the trace lies nearer to another row's level than to its own, as one that jumped rows does.
     """
     steps = np.abs(np.diff(evidence.y, axis=1, append=evidence.y[:, -1:])) * _SUBCOLUMNS
     slope = uniform_filter1d(steps, 2 * _SUBCOLUMNS, axis=1)
@@ -105,9 +105,9 @@ def _length(mm: float = _NEAR_MM) -> int:
 
 
 def _astray(evidence: Evidence) -> np.ndarray:
-    """Return the share of the surroundings in which each row is nearer to another row's zero line, (rows, n)."""
-    nearest = np.abs(evidence.y[None] - evidence.centre[:, None, None]).min(axis=0)
-    astray = np.abs(evidence.y - evidence.centre[:, None]) > nearest
+    """Return the share of the surroundings in which each row is nearer to another row's level, (rows, n)."""
+    nearest = np.abs(evidence.y[None] - evidence.level[:, None]).min(axis=0)
+    astray = np.abs(evidence.y - evidence.level) > nearest
     return uniform_filter1d(astray.astype(float), _length(_ASTRAY_MM), axis=1)
 
 

@@ -7,8 +7,9 @@ import numpy as np
 from scipy.ndimage import binary_dilation, label
 
 from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, piece_lengths, shipped
+from ecgseg.digitize.trace.drift import Row, levels
 from ecgseg.digitize.trace.place import SEARCH_MM, after_pulse, meeting, place_strips
-from ecgseg.digitize.trace.windows import cut
+from ecgseg.digitize.trace.windows import cut, cut_along
 from ecgseg.nets.plain import STRIDE
 from ecgseg.nets.runtime import usable
 from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
@@ -23,6 +24,8 @@ OUTSIDE_MM = 1.5  # of row on either side of a place near the border that is not
 MEET_PX = 1.0  # strips that end and begin as close as this share a jump
 UNSURE_MM, UNSURE = 0.45, 0.8  # a strip's first and last 18 ms, and the mass below which they may be another's
 BREAK_MM = 1.2  # from one sub-column to the next: 100 mV/s, more than a QRS does
+AWAY_MM = 1.5  # off its zero line a row that drifts is read about its level
+_ALONG = ("level", "y", "mass", "spread", "ink", "piece")
 AROUND_MM = 20.0  # of row on either side of such a place: half a heart beat, and more than the network sees
 
 
@@ -122,12 +125,9 @@ def read_rows(net, image: np.ndarray, spans: list[Span], height: int = 448, agai
     width = _up(max(s.x1 - s.left for s in spans) + _SIDE)
     first = _read(net, image, spans, width, height)
     if not again:
-        near = np.abs(first.y - first.centre[:, None]) > height / 2 - NEAR_MM * _PX_PER_MM
-        # Where a complex is outside, something inside is read between the columns in which it leaves and comes back.
-        out = binary_dilation(near, np.ones((1, 2 * round(OUTSIDE_MM * _PX_PER_MM * SUBCOLUMNS) + 1)))
-        return replace(first, mass=np.where(out, 0.0, first.mass))
+        return _without_outside(first, height)
     second = [_read_again(net, image, span, _one(first, i), height) for i, span in enumerate(spans)]
-    return Evidence(**{f.name: np.stack([getattr(e, f.name)[0] for e in second]) for f in fields(Evidence)})
+    return _followed(net, image, spans, _stacked(second), height)
 
 
 def row_spans(strips: list) -> dict[int, Span]:
@@ -148,19 +148,73 @@ def _one(evidence: Evidence, i: int) -> Evidence:
     return Evidence(**{f.name: getattr(evidence, f.name)[i : i + 1] for f in fields(Evidence)})
 
 
+def _stacked(rows: list[Evidence]) -> Evidence:
+    return Evidence(**{f.name: np.concatenate([getattr(row, f.name) for row in rows]) for f in fields(Evidence)})
+
+
+def _without_outside(evidence: Evidence, height: int) -> Evidence:
+    """Return the evidence without what is near the border of a crop of `height` px about its level."""
+    near = np.abs(evidence.y - evidence.level) > height / 2 - NEAR_MM * _PX_PER_MM
+    # Where a complex is outside, something inside is read between the columns in which it leaves and comes back.
+    out = binary_dilation(near, np.ones((1, 2 * round(OUTSIDE_MM * _PX_PER_MM * SUBCOLUMNS) + 1)))
+    return replace(evidence, mass=np.where(out, 0.0, evidence.mass))
+
+
+def _followed(net, image: np.ndarray, spans: list[Span], evidence: Evidence, height: int) -> Evidence:
+    """Return the evidence with rows that drift off their zero line read about their level, where they do."""
+
+    def reader(span: Span):
+        def read(left: int, middle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            part = _read_along(net, image, span, span.left + left, middle, height)
+            return part.y[0], part.mass[0] * part.ink[0]
+
+        return read
+
+    rows = []
+    for i, span in enumerate(spans):
+        at = np.arange(evidence.y.shape[1]) / SUBCOLUMNS + span.left
+        weight = evidence.mass[i] * evidence.ink[i] * ((at >= span.x0) & (at < span.x1))
+        rows.append(Row(evidence.y[i], weight, span.centre))
+    found = []
+    for i, level in enumerate(levels(rows, _PX_PER_MM, [reader(span) for span in spans])):
+        as_read = _one(evidence, i)
+        if level is not None:
+            along = _without_outside(_read_along(net, image, spans[i], spans[i].left, level, height), height)
+            drifts = np.abs(along.level - spans[i].centre) > AWAY_MM * _PX_PER_MM
+            values = {n: np.where(drifts, getattr(along, n), getattr(as_read, n)) for n in _ALONG}
+            as_read = replace(as_read, **values)
+        found.append(as_read)
+    return _stacked(found)
+
+
+def _read_along(net, image: np.ndarray, span: Span, left: int, middle: np.ndarray, height: int) -> Evidence:
+    """Read a crop of one row from column `left` of the page on, about `middle` (w,) px at each of its columns."""
+    width = _up(len(middle))
+    middle = np.pad(middle, (0, width - len(middle)), mode="edge")
+    columns = usable(net).columns(cut_along(image, left, middle, height)[None])
+    level = np.repeat(middle, SUBCOLUMNS)[None]
+    return _evidence(columns, [span], np.array([left]), level, level - (height - 1) / 2)
+
+
 def _read(net, image: np.ndarray, spans: list[Span], width: int, height: int) -> Evidence:
     """Read a crop of the same size for each span, from its `left` on, in one batch."""
     tops = [round(s.centre - (height - 1) / 2) for s in spans]
     crops = np.stack([cut(image, s.left, top, width, height) for s, top in zip(spans, tops, strict=True)])
-    columns = usable(net).columns(crops)
+    level = np.repeat([[s.centre] for s in spans], width * SUBCOLUMNS, axis=1)
+    return _evidence(
+        usable(net).columns(crops), spans, np.array([s.left for s in spans]), level, np.array(tops)[:, None]
+    )
+
+
+def _evidence(columns, spans: list[Span], lefts: np.ndarray, level: np.ndarray, tops: np.ndarray) -> Evidence:
+    """Return what the network says of crops, one for each span, that begin at `lefts` and `tops` px of the page."""
     found = {f.name: getattr(columns, f.name) for f in fields(columns)}
-    found["y"] = found["y"] + np.array(tops)[:, None]
+    found["y"] = found["y"] + tops
     # Strips may be moved by so much yet: their first samples must not be a piece apart.
     beyond = SEARCH_MM * _PX_PER_MM
-    ends = np.array([(s.x0 - beyond - s.left, s.x1 + beyond - s.left) for s in spans])
+    ends = np.array([(s.x0 - beyond, s.x1 + beyond) for s in spans]) - lefts[:, None]
     piece = piece_lengths(found.pop("joined") > 0, np.rint(ends * SUBCOLUMNS).astype(np.int64))
-    lefts = np.array([s.left for s in spans])
-    return Evidence(left=lefts, centre=np.array([s.centre for s in spans]), piece=piece, **found)
+    return Evidence(left=lefts, level=level, piece=piece, **found)
 
 
 def _read_again(net, image: np.ndarray, span: Span, first: Evidence, height: int) -> Evidence:

@@ -8,6 +8,7 @@ from ecgseg.layout import LEADS
 from ecgseg.render.draw.grid import paint_paper
 from ecgseg.render.draw.ink import page_mask, traces_coverage, traces_ink, united
 from ecgseg.render.draw.place import hashed, smooth_noise, style_seed
+from ecgseg.render.draw.stepped import stepped_ink
 from ecgseg.render.draw.strokes import line_cover, polygon_cover
 from ecgseg.render.draw.text import draw_texts, text_box
 from ecgseg.render.printed.scene import Area, Line, Scene, Text, Trace
@@ -84,12 +85,13 @@ def rasterize(scene: Scene, origin: tuple[float, float], px_per_mm: float, shape
         canvas.draw(item, style.text_color)
     width = style.trace_width * px_per_mm
     pulses = [canvas.px(pulse.points) for pulse in scene.pulses]
-    _print(canvas, lambda shift: _outlines([p + shift for p in pulses], width, shape), style, style.trace_color)
+    outlines, ink = (stepped_ink, stepped_ink) if style.trace_kind == "pixels" else (_outlines, traces_ink)
+    _print(canvas, lambda shift: outlines([p + shift for p in pulses], width, shape), style, style.trace_color)
     for item in scene.texts:
         canvas.draw(item, style.text_color)
     for color, traces in _by_color(scene).items():
         near = [canvas.px(p) for p in (_near(t.points, canvas, style) for t in traces) if p is not None]
-        _print(canvas, lambda shift, parts=near: traces_ink([p + shift for p in parts], width, shape), style, color)
+        _print(canvas, lambda shift, parts=near: ink([p + shift for p in parts], width, shape), style, color)
     for item in scene.over:
         canvas.draw(item, style.text_color)
     return canvas.image

@@ -34,7 +34,7 @@ class Style:
     grid_y: float = 0.0
     grid_gaps: float = 0.0  # share of the lines' length that is missing, in stretches
     grid_box: tuple[float, float, float, float] | None = None  # x0, y0, x1, y1 mm the grid covers; None: the sheet
-    trace_kind: str = "solid"  # solid, broken (short gaps), double (printed twice, a little apart)
+    trace_kind: str = "solid"  # solid, broken (gaps), double (printed twice, a little apart), pixels (whole ones)
     trace_strength: float = 1.0  # how much the ink covers: faint below 1
     trace_fade: float = 0.0  # 0..1: how far the strength falls off in places, as thermal paper fades
     trace_colors: tuple | None = None  # RGB per lead in the order of LEADS; None: trace_color for all
@@ -187,6 +187,7 @@ _ODDITIES = {
     "faded": lambda rng: {"trace_fade": rng.uniform(0.3, 0.9), "trace_strength": rng.uniform(0.7, 1.0)},
     "broken": lambda rng: {"trace_kind": "broken"},
     "double": lambda rng: {"trace_kind": "double"},
+    "pixels": lambda rng: {"trace_kind": "pixels", "trace_width": rng.uniform(0.1, 0.25)},
     "coloured": lambda rng: {"trace_colors": tuple(_coloured_ink(rng) for _ in LEADS)},
     "grid gaps": lambda rng: {"grid_gaps": rng.uniform(0.05, 0.4)},
     "apart": lambda rng: {
@@ -196,4 +197,4 @@ _ODDITIES = {
     },
 }
 _ODDITY_ODDS = {"none": 72, "crowded": 7, "clipped": 4, "gains": 4, "faint": 3, "faded": 3, "apart": 7}
-_ODDITY_ODDS |= {"grid gaps": 2.5, "broken": 2, "double": 1.5, "coloured": 1}
+_ODDITY_ODDS |= {"grid gaps": 2.5, "broken": 2, "double": 1.5, "coloured": 1, "pixels": 4}
