@@ -62,17 +62,21 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Page:
-    """A record of a flat page read one way up; `agreement` 0..1 is how its leads obey the laws between them, `rest`
-    what was found on the page of other records."""
+    """A record of a flat page, located one way up and perhaps read; `said` are warnings.
+
+    `rest`: what was found on the page of other records; `traces` and `recording` are None until it is read, which an
+    unnamed one is not before it is chosen; `agreement` 0..1: how its leads obey the laws between them.
+    """
 
     flat: FlatPage
     findings: Findings
     calibration: Calibration
     located: Located
-    traces: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
-    recording: Recording
-    agreement: float
     rest: tuple[PageMaps, Findings] | None = None
+    said: tuple[str, ...] = ()
+    traces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None
+    recording: Recording | None = None
+    agreement: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,7 @@ class Digitizer:
             readings = []
             for flat, clock in flats:
                 clock.resume()
-                readings += self._read_page(flat, (), shape, clock)
+                readings += self._readings(self._pages(flat, (), clock), shape, clock)
         except EcgsegError as error:
             seen = f"{len(sheets.sheets)} sheets of paper seem to lie in the picture"
             return [], (f"{seen}, but not each could be read by itself ({error}): it was read as one page",)
@@ -184,47 +188,52 @@ class Digitizer:
         """Return the readings of a picture of one sheet by the first scale of its page that can be believed."""
         for flat, said in flat_pages(pixels, self.options.px_per_mm, dpi, grid_net, self._find):
             try:
-                readings = self._read_page(flat, said, pixels.shape, clock)
+                pages = self._pages(flat, said, clock)
             except LayoutError:
                 if not flat.grid.doubt:
                     raise
                 continue
-            if any(_confirms(reading.located) for reading in readings):
-                return readings
-            if not flat.grid.doubt:
-                return self._by_pulses(pixels, flat, clock) or readings
+            if not any(_confirms(page.located) for page in pages):
+                if flat.grid.doubt:
+                    continue
+                pages = self._by_pulses(pixels, flat, clock) or pages
+            return self._readings(pages, pixels.shape, clock)
         raise AssertionError("the last of the flat pages is without doubt, or an error is raised")
 
-    def _by_pulses(self, pixels: np.ndarray, flat: FlatPage, clock: Clock) -> list[Reading]:
-        """Return the readings by the scale of the pulses, where these contradict the grid by which nothing was named;
+    def _by_pulses(self, pixels: np.ndarray, flat: FlatPage, clock: Clock) -> list[_Page]:
+        """Return the records by the scale of the pulses, where these contradict the grid by which nothing was named;
         none where the pulses agree with it or the page is not confirmed by them either."""
         try:
             other = against_grid(pixels, flat, self._find)
-            readings = self._read_page(*other, pixels.shape, clock) if other else []
+            pages = self._pages(*other, clock) if other else []
         except EcgsegError:
             return []
-        return readings if any(_confirms(reading.located) for reading in readings) else []
+        return pages if any(_confirms(page.located) for page in pages) else []
 
-    def _read_page(self, flat: FlatPage, said: tuple[str, ...], shape, clock: Clock) -> list[Reading]:
-        """Return the readings of the records on a flat page; `said`: warnings so far, `shape`: the picture's."""
+    def _pages(self, flat: FlatPage, said: tuple[str, ...], clock: Clock) -> list[_Page]:
+        """Return the records on a flat page in reading order; `said`: warnings so far."""
         clock.lap("flatten")
         pages = [self._upright(flat, clock)]
         while pages[-1].rest is not None:
             try:
-                pages.append(self._read_flat(pages[0].flat, pages[-1].rest, clock))
+                pages.append(self._located(pages[0].flat, pages[-1].rest, clock))
             except LayoutError as error:
                 said = (*said, f"there seems to be another record on the page, but it could not be read: {error}")
                 break
         boxes = [_box(page.located) for page in pages]
-        return [self._reading(pages[k], flat, said, shape, clock) for k in reading_order(boxes)]
+        return [replace(pages[k], said=said) for k in reading_order(boxes)]
 
-    def _reading(self, page: _Page, flat: FlatPage, said: tuple[str, ...], shape, clock: Clock) -> Reading:
+    def _readings(self, pages: list[_Page], shape, clock: Clock) -> list[Reading]:
+        """Return the readings of records; `shape`: the picture's."""
+        return [self._reading(self._read(page, clock), shape, clock) for page in pages]
+
+    def _reading(self, page: _Page, shape, clock: Clock) -> Reading:
         """Complete a record's recording by its quality, warnings and provenance."""
         turns, recording = page.flat.turns, page.recording
         recording.quality = lead_quality(recording)
         recording.warnings = [
-            *said,
-            *flat.grid.warnings,
+            *page.said,
+            *page.flat.grid.warnings,
             *([f"the page was {LIES[turns]}; it was turned before it was read"] if turns else []),
             *page.calibration.warnings,
             *page.located.warnings,
@@ -277,12 +286,13 @@ class Digitizer:
     def _tried(self, read: list, refused, flat: FlatPage, seen, clock: Clock) -> tuple[list, LayoutError | None]:
         """Return `read` with one more reading, or the first reason why there is none."""
         try:
-            return [*read, self._read_flat(flat, seen, clock)], refused
+            page = self._located(flat, seen, clock)
         except LayoutError as error:
             return read, refused or error
+        return [*read, self._read(page, clock) if page.located.named else page], refused
 
-    def _read_flat(self, flat: FlatPage, seen: tuple[PageMaps, Findings] | None, clock: Clock) -> _Page:
-        """Read a flat page as it lies; `seen` is what was found on it, None where it was not yet looked at."""
+    def _located(self, flat: FlatPage, seen: tuple[PageMaps, Findings] | None, clock: Clock) -> _Page:
+        """Locate a record on a flat page as it lies; `seen`: what was found there, None where it was not looked at."""
         opt = self.options
         maps, findings = seen or self._look(flat.image)
         clock.lap("find")
@@ -294,7 +304,14 @@ class Digitizer:
             findings, others = located.parts
             calibration, located = self._locate(flat, maps, findings, lines, clock)
             rest = maps, others
-        located, traces = self._trace(flat, located, calibration.speed)
+        return _Page(flat, findings, calibration, located, rest)
+
+    def _read(self, page: _Page, clock: Clock) -> _Page:
+        """Return a located record with its traces and its recording."""
+        if page.recording is not None:
+            return page
+        flat, calibration = page.flat, page.calibration
+        located, traces = self._trace(flat, page.located, calibration.speed)
         clock.lap("trace")
         recording = assemble(
             located.strips,
@@ -302,14 +319,14 @@ class Digitizer:
             FLAT_PX_PER_MM,
             calibration.speed,
             {strip.lead: calibration.gain_of(strip.lead) for strip in located.strips},
-            fs=opt.fs,
+            fs=self.options.fs,
             seconds=located.seconds,
             provenance=map_error(flat, located.strips),
         )
         # Of unnamed strips nothing can be checked; verify says in words what is off.
-        agreement = verify_layout(recording, located.layout)[0] if located.layout else 0.5
+        agreement = verify_layout(recording, located.layout)[0] if located.layout else page.agreement
         clock.lap("assemble")
-        return _Page(flat, findings, calibration, located, traces, recording, agreement, rest)
+        return replace(page, located=located, traces=traces, recording=recording, agreement=agreement)
 
     def _locate(self, flat: FlatPage, maps: PageMaps, findings: Findings, lines, clock: Clock):
         opt = self.options

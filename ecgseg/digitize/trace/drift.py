@@ -79,7 +79,8 @@ def _level(y: np.ndarray, weight: np.ndarray, at: np.ndarray, reach_mm: float) -
 def _follow(row: Row, offset: np.ndarray, px_per_mm: float, read: Read) -> np.ndarray | None:
     """Return a row's level (n // 4,) px, followed from its longest stretch at home, None where it has none."""
     knots = row.knots
-    home = _longest(np.abs(offset) < HOME_MM)
+    at_home = np.abs(offset) < HOME_MM
+    home = _longest(at_home)
     if home is None or (home.stop - home.start) * KNOT_MM < STEADY_MM:
         return None
     known = np.full(len(knots), np.nan)
@@ -89,7 +90,10 @@ def _follow(row: Row, offset: np.ndarray, px_per_mm: float, read: Read) -> np.nd
         k = first
         while 0 <= k + onward < len(knots):
             ahead = [j for j in range(k + onward, k + onward * (steps + 1), onward) if 0 <= j < len(knots)]
-            _extend(known, k, ahead, row, px_per_mm, read)
+            if at_home[[k, *ahead]].all() and abs(known[k] - row.zero) < HOME_MM * px_per_mm:
+                known[ahead] = offset[ahead] * px_per_mm + row.zero
+            else:
+                _extend(known, k, ahead, row, px_per_mm, read)
             k = ahead[-1]
     column = np.arange(len(row.y) // SUBCOLUMNS) * SUBCOLUMNS
     return np.interp(column, knots, known)
