@@ -211,11 +211,17 @@ def classic_digitize(
     return traces
 
 
-def classic_study_page(image: np.ndarray, leads: tuple, seconds: float = 10.0, name: str = "study") -> Recording:
+def classic_study_page(
+    image: np.ndarray,
+    leads: tuple,
+    seconds: float = 10.0,
+    name: str = "study",
+    highpass_hz: float | None = HIGHPASS_HZ,
+) -> Recording:
     """Read the study's own four-panel page (H,W,3) uint8 RGB into a Recording with one sample per pixel column.
 
-    `leads` are the panels' leads from the top, `seconds` the time over which they are drawn. Raises ValueError
-    unless there is one lead per panel.
+    `leads` are the panels' leads from the top, `seconds` the time over which they are drawn; without `highpass_hz`
+    each lead keeps its drift, and its ST segments. Raises ValueError unless there is one lead per panel.
     """
     if len(leads) != PANELS:
         raise ValueError(f"the four-panel page has {PANELS} leads, but {len(leads)} were named: {leads}")
@@ -226,7 +232,8 @@ def classic_study_page(image: np.ndarray, leads: tuple, seconds: float = 10.0, n
         top, bottom = round(baseline - half), round(baseline + half)
         crop = image[top:bottom, frame.x0 :]
         y, sure = classic_strip(crop, STUDY_SIZES, with_confidence=True)
-        signal.append(-remove_drift(y, frame.px_per_s) / frame.px_per_mv)
+        above = half - y if highpass_hz is None else -remove_drift(y, frame.px_per_s, highpass_hz)
+        signal.append(above / frame.px_per_mv)
         confidence.append(sure)
     return Recording(
         name=name,
