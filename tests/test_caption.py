@@ -28,6 +28,9 @@ from ecgseg.digitize.calibrate.caption import CHEST, LIMB, parse_calibration
         ("100Hz 25.0mm/s 10.0mm/mV 4 by 2.5s", 25, 10),
         ("25mm/s; 10mm/mV", 25, 10),
         ("25 мм/с 10 мм/мВ", 25, 10),
+        ("25m/8 10 mm/mV", 25, 10),
+        ("12.5 mm/8", 12.5, None),
+        ("50.0m/s", 50, None),
     ],
 )
 def test_usual_spellings_and_misread_letters(text, speed, gain):

@@ -20,6 +20,8 @@ _PER_MV = rf"(?!c)[a-z]{{0,2}}m{_BAR}(?:[mn]|rn)\s*[vybu]"
 _CM_PER_MV = rf"cm{_BAR}(?:[mn]|rn)\s*[vybu]"
 _NUMBER = r"[\doli|]*\d[\do]*(?:\.[\do]+)?|[li|]\s?o"
 _SPEED = re.compile(rf"({_NUMBER})\s*{_PER_S}")
+# In small print half of mm is lost and s is read as a digit; a usual speed must stand before it then.
+_BLURRED = re.compile(r"(?<![\d.])(12\.5|25|50)(?:\.0)?\s*m{1,2}\s*/\s*[s58](?!\d)")
 _GAIN = re.compile(rf"(?:({_NUMBER})\s*[/\-]\s*)?({_NUMBER})\s*(?:({_PER_MV})|{_CM_PER_MV})")
 _EQUALS = re.compile(rf"1\s*mv\s*[=:/]\s*({_NUMBER})\s*(mm|cm)|({_NUMBER})\s*(mm|cm)\s*[=:]\s*1\s*mv")
 _TIMES = re.compile(r"(?<![\w.])(?<!\d )x\s?(1/2|1/4|\d(?:\.\d+)?)(?![\w./:])")
@@ -54,8 +56,9 @@ def parse_calibration(text: str) -> Printed:
     plain = _plain(text)
     unread: list[str] = []
     speeds = {_value(m[1], 1.0, SPEEDS, m[0], unread) for m in _SPEED.finditer(plain)} - {None}
+    speeds = speeds or {float(m[1]) for m in _BLURRED.finditer(plain)}
     # A speed's unit must not lend its last digit or letter to a gain: what was read as a speed is taken out.
-    stated = _gains(_SPEED.sub(" ; ", plain), unread)
+    stated = _gains(_BLURRED.sub(" ; ", _SPEED.sub(" ; ", plain)), unread)
     if len(speeds) > 1:
         unread.append(f"two speeds in {text!r}")
     if None in stated and len(stated) > 1:
