@@ -105,7 +105,8 @@ def faded(errors: Mapping[str, float]) -> list[str]:
 
 def _scaled(pixels: np.ndarray, scale: Scale) -> Scaled:
     """Return a picture of a flat page at a scale that something else than its grid tells, and warnings."""
-    grid = replace(grid_from_scale(pixels, scale.px_per_mm), source=scale.how, confidence=scale.confidence)
+    grid = grid_from_scale(pixels, scale.px_per_mm, scale.angle_deg)
+    grid = replace(grid, source=scale.how, confidence=scale.confidence)
     warning = f"no usable grid: the scale is from {HOW[scale.how].removeprefix('no grid: ')}"
     return flatten(pixels, grid, FLAT_PX_PER_MM), (warning, *scale.warnings)
 

@@ -6,7 +6,7 @@ speed are one, and then what the file says of its resolution.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ecgseg.digitize.calibrate.caption import GAINS, parse_calibration
 from ecgseg.digitize.calibrate.ocr import TextLibraryError, read_lines
 from ecgseg.digitize.calibrate.pulse import PulseSize, measure_pulse
 from ecgseg.digitize.flat.grid import PX_PER_MM, flatten, grid_from_scale
+from ecgseg.digitize.flat.skew import skew_deg
 from ecgseg.digitize.locate.findings import Findings
 from ecgseg.errors import GridError
 from ecgseg.layout import LEADS
@@ -38,7 +39,8 @@ Find = Callable[[np.ndarray], Findings]
 
 @dataclass(frozen=True)
 class Scale:
-    """Pixels of the picture per mm of paper, how they were found, how sure that is (0..1), and what to warn of.
+    """Pixels of the picture per mm of paper, how they were found, how sure that is (0..1), and what to warn of;
+    `angle_deg`: by how much the page's rows run down.
 
     `how` is "pulse and text" (the printed gain was read), "pulse" (the gain was inferred), "text" (speed and length of
     the rows) or "dpi" (the file's).
@@ -48,6 +50,7 @@ class Scale:
     how: str
     confidence: float
     warnings: tuple[str, ...] = ()
+    angle_deg: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,16 +79,21 @@ class _Look:
 
 
 def scale_without_grid(pixels: np.ndarray, find: Find, dpi: float | tuple[float, float] | None = None) -> Scale:
-    """Return the scale of an upright picture (H, W, 3) uint8 RGB that shows no usable grid.
+    """Return the scale of a picture (H, W, 3) uint8 RGB of a flat page that shows no usable grid, upright or nearly so.
 
     `find` returns the findings of a flat page at 8 px/mm, and must bear a scale that is a quarter off; it is called
     two to four times. `dpi` is the file's, (x, y) or one for both, None where it says nothing believable. Raises
     GridError where neither pulse nor text nor dpi gives a scale.
     """
     from_file = _dpi_scale(dpi)
-    look = _best_look(pixels, find, from_file)
+    angle_deg = skew_deg(pixels)
+
+    def look_at(px_per_mm: float) -> _Look:
+        return _look(pixels, px_per_mm, angle_deg, find)
+
+    look = _best_look(pixels.shape, look_at, from_file)
     speed, gain = _read(look)
-    scale = _by_pulse(look, speed, gain, pixels, find) or _by_rows(look, speed)
+    scale = _by_pulse(look, speed, gain, look_at) or _by_rows(look, speed)
     if scale is None and from_file is None:
         raise GridError(
             f"no grid found, and nothing else that tells the scale: {len(look.findings.pulses)} calibration pulses "
@@ -93,8 +101,10 @@ def scale_without_grid(pixels: np.ndarray, find: Find, dpi: float | tuple[float,
             f"{_HINT}"
         )
     if scale is None:
-        return Scale(from_file, "dpi", 0.5, (f"no grid: the file's {from_file * MM_PER_INCH:.0f} dpi were believed",))
-    return scale if from_file is None else _beside_dpi(scale, from_file)
+        scale = Scale(from_file, "dpi", 0.5, (f"no grid: the file's {from_file * MM_PER_INCH:.0f} dpi were believed",))
+    elif from_file is not None:
+        scale = _beside_dpi(scale, from_file)
+    return replace(scale, angle_deg=angle_deg)
 
 
 def _dpi_scale(dpi: float | tuple[float, float] | None) -> float | None:
@@ -106,15 +116,15 @@ def _dpi_scale(dpi: float | tuple[float, float] | None) -> float | None:
     return px_per_mm if abs(x / y - 1) < CLOSE and PX_PER_MM[0] <= px_per_mm <= PX_PER_MM[1] else None
 
 
-def _best_look(pixels: np.ndarray, find: Find, from_file: float | None) -> _Look:
+def _best_look(shape: tuple[int, ...], look_at: Callable[[float], _Look], from_file: float | None) -> _Look:
     """Return the look at the guess at which most is found; a good one with pulses ends the search."""
-    h, w = pixels.shape[:2]
+    h, w = shape[:2]
     guesses = [w / mm for mm in (LANDSCAPE_MM if w > h else PORTRAIT_MM)]
     looks = []
     for guess in [*([from_file] if from_file else []), *guesses]:
         if not PX_PER_MM[0] <= guess <= PX_PER_MM[1]:
             continue
-        looks.append(_look(pixels, guess, find))
+        looks.append(look_at(guess))
         if looks[-1].merit > 1.5:  # nearly all names and a pulse: no other guess would show more
             break
     if not looks:
@@ -122,8 +132,8 @@ def _best_look(pixels: np.ndarray, find: Find, from_file: float | None) -> _Look
     return max(looks, key=lambda look: look.merit)
 
 
-def _look(pixels: np.ndarray, px_per_mm: float, find: Find) -> _Look:
-    flat = flatten(pixels, grid_from_scale(pixels, px_per_mm), FLAT_PX_PER_MM).image
+def _look(pixels: np.ndarray, px_per_mm: float, angle_deg: float, find: Find) -> _Look:
+    flat = flatten(pixels, grid_from_scale(pixels, px_per_mm, angle_deg), FLAT_PX_PER_MM).image
     findings = find(flat)
     sizes = (measure_pulse(flat, box, FLAT_PX_PER_MM) for box in findings.pulses)
     return _Look(px_per_mm, findings, _alike([p for p in sizes if p is not None and p.score >= SEEN]), flat)
@@ -150,7 +160,7 @@ def _read(look: _Look) -> tuple[float | None, float | None]:
     return (speeds.pop() if len(speeds) == 1 else None), (gains.pop() if len(gains) == 1 else None)
 
 
-def _by_pulse(look: _Look, speed: float | None, gain: float | None, pixels: np.ndarray, find: Find) -> Scale | None:
+def _by_pulse(look: _Look, speed: float | None, gain: float | None, look_at: Callable[[float], _Look]) -> Scale | None:
     """Return the scale at which the pulses are as high as the gain says, after a second look if the first was off."""
     if look.height is None:
         return None
@@ -162,7 +172,7 @@ def _by_pulse(look: _Look, speed: float | None, gain: float | None, pixels: np.n
     if not PX_PER_MM[0] <= px_per_mm <= PX_PER_MM[1]:
         return None
     if abs(height / shown - 1) > CLOSE:
-        again = _look(pixels, px_per_mm, find)
+        again = look_at(px_per_mm)
         seen_twice = again.height is not None and abs(again.height / shown - 1) < ALIKE
         if seen_twice:
             look, px_per_mm = again, px_per_mm * again.height / shown

@@ -162,14 +162,15 @@ def measure_grid(image: np.ndarray) -> Grid:
     return _grid(matrix, confidence=confidence, residual_mm=residual, warnings=tuple(warnings))
 
 
-def grid_from_scale(image: np.ndarray, px_per_mm: float) -> Grid:
-    """Return the map of an upright page of known scale; raises GridError for a scale that no page has."""
+def grid_from_scale(image: np.ndarray, px_per_mm: float, angle_deg: float = 0.0) -> Grid:
+    """Return the map of a page of known scale and turn; raises GridError for a scale that no page has."""
     if not PX_PER_MM[0] <= px_per_mm <= PX_PER_MM[1]:
         raise GridError(
             f"digitize.px_per_mm is {px_per_mm:g}; expected {PX_PER_MM[0]:g} to {PX_PER_MM[1]:g} "
             f"(dpi / 25.4; this image would be {image.shape[1] / max(px_per_mm, 1e-9):.0f} mm wide)"
         )
-    matrix = np.array([[px_per_mm, 0.0, 0.0], [0.0, px_per_mm, 0.0]])
+    along = px_per_mm * np.array([np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))])
+    matrix = np.array([[along[0], -along[1], 0.0], [along[1], along[0], 0.0]])
     return _grid(matrix, confidence=1.0, source="given")
 
 
