@@ -10,7 +10,7 @@ from ecgseg.digitize import scales
 from ecgseg.digitize.calibrate.scale import Scale
 from ecgseg.digitize.flat import flatten as flattening
 from ecgseg.digitize.flat.grid import flatten, grid_from_scale
-from ecgseg.digitize.scales import UNSEEN_MM, against_grid, flat_pages, map_error
+from ecgseg.digitize.scales import UNSEEN_MM, against_grid, flat_pages, map_error, rescaled
 from ecgseg.errors import GridError
 
 PICTURE = np.full((400, 600, 3), 255, np.uint8)
@@ -22,6 +22,10 @@ def page(px_per_mm: float, **grid):
 
 def printed(monkeypatch, px_per_mm: float):
     monkeypatch.setattr(scales, "scale_without_grid", lambda *args: Scale(px_per_mm, "pulse", 0.8))
+
+
+def refuse(*args):
+    raise GridError("no grid found")
 
 
 def test_pulses_contradict_a_grid_of_another_size(monkeypatch):
@@ -48,8 +52,8 @@ def test_a_doubtful_grid_comes_before_what_else_tells_the_scale(monkeypatch):
     doubtful = page(8.0, source="followed", doubt="no grid found: lines of one spacing")
     monkeypatch.setattr(scales, "flat_guesses", lambda *args: iter([doubtful]))
     printed(monkeypatch, 4.4)
-    for sees, last in ((False, "pulse"), (True, "bent")):
-        monkeypatch.setattr(scales, "_grid_seen", lambda *args, sees=sees: float(sees))
+    for sees, last in ((None, "pulse"), (SimpleNamespace(plain=0.9, period=40.0), "bent")):
+        monkeypatch.setattr(scales, "_grid_seen", lambda *args, sees=sees: sees)
         monkeypatch.setattr(scales, "flatten_bent", lambda *args: page(8.0, source="bent"))
         first, second = (flat for flat, _ in flat_pages(PICTURE, None, None, None, None))
         assert first is doubtful and second.grid.source == last
@@ -58,16 +62,37 @@ def test_a_doubtful_grid_comes_before_what_else_tells_the_scale(monkeypatch):
 def test_a_doubtful_grid_is_refused_where_nothing_else_tells(monkeypatch):
     doubtful = page(8.0, source="followed", doubt="no grid found: lines of one spacing")
     monkeypatch.setattr(scales, "flat_guesses", lambda *args: iter([doubtful]))
-    monkeypatch.setattr(scales, "_grid_seen", lambda *args: 1.0)
-
-    def refuse(*args):
-        raise GridError("no grid found")
-
+    monkeypatch.setattr(scales, "_grid_seen", lambda *args: SimpleNamespace(plain=0.9, period=40.0))
+    monkeypatch.setattr(scales, "lies_flat", lambda field: False)
     monkeypatch.setattr(scales, "flatten_bent", refuse)
     ways = flat_pages(PICTURE, None, None, None, None)
     assert next(ways)[0] is doubtful
     with pytest.raises(GridError, match="lines of one spacing"):
         next(ways)
+
+
+@pytest.mark.parametrize(("period", "believed"), [(22.5, True), (30.0, False)])
+def test_where_a_grid_is_left_in_patches_print_must_agree_with_its_size(monkeypatch, period, believed):
+    """A copier leaves pieces of lines, which cannot be followed but show how large the grid was: 4.4 px/mm are 22."""
+    monkeypatch.setattr(scales, "flat_guesses", refuse)
+    monkeypatch.setattr(scales, "_grid_seen", lambda *args: SimpleNamespace(plain=0.6, period=period))
+    monkeypatch.setattr(scales, "lies_flat", lambda field: True)
+    monkeypatch.setattr(scales, "flatten_bent", refuse)
+    printed(monkeypatch, 4.4)
+    ways = flat_pages(PICTURE, None, None, None, None)
+    if believed:
+        assert next(ways)[0].grid.source == "pulse"
+    else:
+        with pytest.raises(GridError, match="no grid found"):
+            next(ways)
+
+
+def test_a_page_turned_as_its_print_says_keeps_its_turn_at_another_scale(monkeypatch):
+    monkeypatch.setattr(scales, "scale_without_grid", lambda *args: Scale(4.4, "pulse", 0.8, angle_deg=2.0))
+    flat, _ = against_grid(PICTURE, page(14.4, source="followed", confidence=0.55), None)
+    again = rescaled(PICTURE, flat, 1.01)
+    assert again.grid.px_per_mm_x == pytest.approx(4.444) and again.grid.angle_deg == pytest.approx(2.0)
+    assert (again.grid.source, again.grid.confidence) == ("pulse", 0.8)
 
 
 def test_a_doubtful_grid_is_tried_at_each_scale_at_which_it_was_seen(monkeypatch):

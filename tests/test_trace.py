@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecgseg.digitize.trace.trace import cut, row_spans, trace_strips
+from ecgseg.digitize.trace.trace import cut, row_lengths, row_spans, trace_strips
 
 PX = 8.0
 
@@ -86,6 +86,14 @@ def test_a_row_that_drifts_out_of_its_crop_is_read_to_its_end(net):
     column = np.clip(np.rint(x).astype(int) - 100, 0, 1399)
     np.testing.assert_allclose(found[40:-40], np.rint(y)[column][40:-40], atol=1.0)
     assert confidence[40:-40].min() > 0.8
+
+
+def test_the_length_of_a_rows_ink_is_measured_beyond_where_it_was_located(net):
+    page = draw(np.full(640, 450.0))
+    page[445:455, 20:23] = 0  # a speck beside the row is none of it
+    (length,) = row_lengths(net, page, [Strip(0, 110, 720, 450)])
+    assert length == pytest.approx(640 / PX - 0.4, abs=0.2)
+    assert np.isnan(row_lengths(net, page, [Strip(0, 300, 600, 450)])).all()
 
 
 def test_blank_page_gives_no_trace(net):

@@ -21,7 +21,7 @@ from ecgseg.digitize.locate.on_grid import locate_on
 from ecgseg.digitize.locate.textnames import with_text_names
 from ecgseg.digitize.options import Options, load_options
 from ecgseg.digitize.provenance import Clock, provenance
-from ecgseg.digitize.scales import against_grid, faded, flat_pages, map_error
+from ecgseg.digitize.scales import BY_PRINT, against_grid, faded, flat_pages, map_error, rescaled
 from ecgseg.digitize.sheets import (
     LooksOnce,
     Sheets,
@@ -43,6 +43,8 @@ CONFIRMS = 0.6  # of a layout with all its names: the page's scale is right
 MAYBE = 0.15  # probability from which a page's text may lie so
 HARDLY = 0.02  # … where nothing else is named
 MIRRORED = 0.9
+ROWS_ALIKE = 0.002  # of their length: what the ends of rows are told by
+MOST_OFF = {"text": 0.03, "pulse and text": 0.01, "pulse": 0.01}  # by which a scale told by print is corrected
 LIES = {1: "on its side (its top to the right)", 2: "upside down", 3: "on its side (its top to the left)"}
 
 
@@ -197,6 +199,8 @@ class Digitizer:
                 if flat.grid.doubt:
                     continue
                 pages = self._by_pulses(pixels, flat, clock) or pages
+            elif flat.grid.source in BY_PRINT:
+                pages = self._by_lengths(pixels, pages, clock) or pages
             return self._readings(pages, pixels.shape, clock)
         raise AssertionError("the last of the flat pages is without doubt, or an error is raised")
 
@@ -209,6 +213,36 @@ class Digitizer:
         except EcgsegError:
             return []
         return pages if any(_confirms(page.located) for page in pages) else []
+
+    def _by_lengths(self, pixels: np.ndarray, pages: list[_Page], clock: Clock) -> list[_Page]:
+        """Return the record by the scale at which its rows have the length of its layout, as far as print told it; none
+        where rows differ or are far from that."""
+        page = pages[0]
+        factor = self._length_factor(page) if len(pages) == 1 else None
+        if factor is None:
+            return []
+        try:
+            flat = rescaled(pixels, page.flat, factor).turned(page.flat.turns)
+            again = replace(self._located(flat, None, clock), said=page.said)
+        except EcgsegError:
+            return []
+        return [again] if _confirms(again.located) and again.located.layout.name == page.located.layout.name else []
+
+    def _length_factor(self, page: _Page) -> float | None:
+        """Return by what the px per mm of a page must be multiplied for its rows to be as long as its layout says."""
+        if self.options.method == "classic":
+            return None
+        from ecgseg.digitize.trace.trace import row_lengths
+
+        lengths = row_lengths(self.nets.strip, page.flat.image, page.located.strips)
+        length = float(np.nanmedian(lengths)) if np.isfinite(lengths).any() else np.nan
+        alike = np.abs(lengths / length - 1) < ROWS_ALIKE
+        printed = page.located.layout.seconds * page.calibration.speed
+        left, _, right, _ = _box(page.located)
+        factor = (length - max(0.0, (right - left) / FLAT_PX_PER_MM - printed)) / printed  # paper between strips
+        certain = alike.sum() >= max(2, 0.6 * len(lengths))
+        most = MOST_OFF[page.flat.grid.source]
+        return factor if certain and ROWS_ALIKE / 2 < abs(factor - 1) < most else None
 
     def _pages(self, flat: FlatPage, said: tuple[str, ...], clock: Clock) -> list[_Page]:
         """Return the records on a flat page in reading order; `said`: warnings so far."""

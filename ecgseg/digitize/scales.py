@@ -7,8 +7,8 @@ import numpy as np
 
 from ecgseg.digitize.calibrate.scale import Find, Scale, scale_without_grid
 from ecgseg.digitize.flat.bent import flatten_bent
-from ecgseg.digitize.flat.field import see_field
-from ecgseg.digitize.flat.flatten import CONVINCING, FLAT_PX_PER_MM, flat_guesses
+from ecgseg.digitize.flat.field import LATTICE_MM, Field, see_field
+from ecgseg.digitize.flat.flatten import CONVINCING, FLAT_PX_PER_MM, flat_guesses, lies_flat
 from ecgseg.digitize.flat.grid import FlatPage, flatten, grid_from_scale
 from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.provenance import HOW
@@ -19,6 +19,7 @@ UNSEEN_MM = 0.2  # by which a page without a grid may be bent or tilted: nothing
 ABOUT_MM = 10.0  # of a strip's zero line most of its trace lies
 FADED_MM = 0.3  # of a map's error: half a complex's flank
 PLAIN_GRID = 0.5  # 20 rendered pages without a grid are seen as one of 0.19 to 0.38, 20 with one of 0.64 to 0.95
+SEEN_SCALE = 0.08  # logarithm: as exactly the network sees the size of a grid that is there in patches
 OTHER_SCALE = 0.35  # logarithm: pulses that differ so much from a grid contradict it; a tilted page varies by less
 
 Scaled = tuple[FlatPage, tuple[str, ...]]  # a flat page, and warnings
@@ -43,14 +44,15 @@ def flat_pages(pixels: np.ndarray, given: float | None, dpi, grid_net, find: Fin
         if given is not None:
             raise
         refused = error
-    plain = _grid_seen(pixels, grid_net)
-    if plain > 0:
+    field = _grid_seen(pixels, grid_net)
+    plain = field is not None and field.plain >= PLAIN_GRID
+    if field is not None:
         # Where there is a grid the page may be tilted or bent: pulses tell nothing of that, but following the
         # lines from where they are plainest does, slowly.
         try:
             bent = flatten_bent(pixels, FLAT_PX_PER_MM)
         except GridError:
-            if plain >= PLAIN_GRID:
+            if plain and not lies_flat(field):
                 raise refused from None
         else:
             yield bent, ()
@@ -59,6 +61,9 @@ def flat_pages(pixels: np.ndarray, given: float | None, dpi, grid_net, find: Fin
         scale = scale_without_grid(pixels, find, dpi)
     except GridError as error:
         raise GridError(f"{refused}; without it: {error}") from error
+    # A grid that is seen, but only in patches, must be as large as what is printed says.
+    if plain and abs(np.log(field.period / LATTICE_MM / scale.px_per_mm)) > SEEN_SCALE:
+        raise refused
     yield _scaled(pixels, scale)
 
 
@@ -111,9 +116,16 @@ def _scaled(pixels: np.ndarray, scale: Scale) -> Scaled:
     return flatten(pixels, grid, FLAT_PX_PER_MM), (warning, *scale.warnings)
 
 
-def _grid_seen(pixels: np.ndarray, grid_net) -> float:
-    """Return how plainly the network sees a grid on a picture, 0..1."""
+def rescaled(pixels: np.ndarray, flat: FlatPage, factor: float) -> FlatPage:
+    """Return a flat page whose scale is told by print with `factor` times as many px per mm, and as sure as it was."""
+    grid = grid_from_scale(pixels, flat.grid.px_per_mm_x * factor, flat.grid.angle_deg)
+    grid = replace(grid, source=flat.grid.source, confidence=flat.grid.confidence)
+    return flatten(pixels, grid, FLAT_PX_PER_MM)
+
+
+def _grid_seen(pixels: np.ndarray, grid_net) -> Field | None:
+    """Return where the network sees a grid on a picture, None where it sees none."""
     try:
-        return see_field(pixels, grid_net).plain
+        return see_field(pixels, grid_net)
     except GridError:
-        return 0.0
+        return None

@@ -57,6 +57,25 @@ def meeting(evidence: Evidence, row: int, x: float) -> tuple[float, float] | Non
     return x + jump * _PX - half, x + jump * _PX + half
 
 
+def ink_length(evidence: Evidence, row: int, x0: float, x1: float) -> float:
+    """Return how many mm a row's line reaches between x0 and x1 (px), NaN where it does not end between them.
+
+    From the first STEADY_MM of ink to the last, of which a tenth may be missing, less the stroke's two halves.
+    """
+    x = evidence.left[row] + subcolumn_x(evidence.ink.shape[1] // SUBCOLUMNS)
+    ink = (evidence.ink[row] > INK) & (x >= x0) & (x < x1)
+    steady = round(STEADY_MM * _PX * SUBCOLUMNS)
+    share = np.convolve(ink, np.ones(steady), "valid")
+    whole = np.flatnonzero(share >= 0.9 * steady)
+    if not len(whole):
+        return float("nan")
+    first, last = whole[0], whole[-1] + steady - 1
+    first, last = first + int(ink[first:].argmax()), last - int(ink[: last + 1][::-1].argmax())
+    if x[first] <= x0 + 1 or x[last] >= x1 - 1:
+        return float("nan")
+    return float((x[last] - x[first]) / _PX - 2 * HALF_STROKE_MM)
+
+
 def after_pulse(evidence: Evidence, row: int, x: float) -> float | None:
     """Return the x (px) up to which a row that starts at x (px) shows the falling edge of the calibration pulse before
     it, None where it does not: the trace falls by FALL_MM at once within the first BEGIN_MM.

@@ -8,7 +8,7 @@ from scipy.ndimage import binary_dilation, label
 
 from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, piece_lengths, shipped
 from ecgseg.digitize.trace.drift import Row, levels
-from ecgseg.digitize.trace.place import SEARCH_MM, after_pulse, meeting, place_strips
+from ecgseg.digitize.trace.place import SEARCH_MM, after_pulse, ink_length, meeting, place_strips
 from ecgseg.digitize.trace.windows import cut, cut_along
 from ecgseg.nets.plain import STRIDE
 from ecgseg.nets.runtime import usable
@@ -24,6 +24,7 @@ OUTSIDE_MM = 1.5  # of row on either side of a place near the border that is not
 MEET_PX = 1.0  # strips that end and begin as close as this share a jump
 UNSURE_MM, UNSURE = 0.45, 0.8  # a strip's first and last 18 ms, and the mass below which they may be another's
 BREAK_MM = 1.2  # from one sub-column to the next: 100 mV/s, more than a QRS does
+BEYOND_MM = 8.0  # beyond where a row was found its ends are looked for, where its length is measured
 AWAY_MM = 1.5  # off its zero line a row that drifts is read about its level
 _ALONG = ("level", "y", "mass", "spread", "ink", "piece")
 AROUND_MM = 20.0  # of row on either side of such a place: half a heart beat, and more than the network sees
@@ -128,6 +129,17 @@ def read_rows(net, image: np.ndarray, spans: list[Span], height: int = 448, agai
         return _without_outside(first, height)
     second = [_read_again(net, image, span, _one(first, i), height) for i, span in enumerate(spans)]
     return _followed(net, image, spans, _stacked(second), height)
+
+
+def row_lengths(net, image: np.ndarray, strips: list, height: int = 448) -> np.ndarray:
+    """Return how many mm the ink of each row (rows,) reaches, up to BEYOND_MM beyond where its strips lie.
+
+    NaN where its ends are not seen. Takes what `trace_strips` does.
+    """
+    beyond = BEYOND_MM * _PX_PER_MM
+    spans = [Span(s.centre, s.x0 - beyond, s.x1 + beyond) for s in row_spans(strips).values()]
+    evidence = read_rows(net, image, spans, height, again=False)
+    return np.array([ink_length(evidence, i, span.x0, span.x1) for i, span in enumerate(spans)])
 
 
 def row_spans(strips: list) -> dict[int, Span]:
