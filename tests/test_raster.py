@@ -240,3 +240,14 @@ def test_broken_faded_and_doubled_traces_differ_from_solid_ones_as_they_should()
     assert 0.6 < broken.sum() / solid.sum() < 0.97 and (broken <= solid + 1).all()
     assert 0.3 < faded.sum() / solid.sum() < 0.97 and (faded <= solid + 1).all()
     assert 1.1 < double.sum() / solid.sum() < 1.8 and (double >= solid - 1).all()
+
+
+def test_a_hasty_pen_leaves_less_ink_on_flanks_only():
+    plain, hasty = (
+        255 - rasterize(scene(trace_haste=h), (0, 0), PX, (450, 600))[..., 0].astype(float) for h in (0, 0.8)
+    )
+    box = np.s_[:, round(74 * PX) :]
+    np.testing.assert_array_equal(plain[box], hasty[box])  # what is no trace
+    level, flank = ((slice(None), slice(round(a * PX), round(b * PX))) for a, b in ((9.5, 12.5), (16.1, 16.5)))
+    ink = [hasty[part].sum() / plain[part].sum() for part in (level, flank)]
+    assert ink[0] > 0.97 and 0.2 < ink[1] < 0.6

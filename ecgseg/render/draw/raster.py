@@ -1,6 +1,7 @@
 """Scene → pixels: every primitive drawn to a fraction of a pixel, laid on gridded paper in the order of printing."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -19,6 +20,7 @@ __all__ = ["page_mask", "paint_paper", "rasterize", "traces_coverage"]
 _COPY_MM = (0.15, 0.4)  # how far a trace printed twice stands from itself
 _COPY_STRENGTH = (0.35, 0.75)
 _FADE_MM = (45.0, 9.0)  # the swells of a fading print
+_HASTE_SLOPE = 3.0  # from about this slope on a pen in haste leaves less ink
 _BREAK_MM = 0.9  # the pattern that a broken trace is cut by
 _BREAK_BELOW, _BREAK_SOFT = 0.22, 0.06  # of the pattern's 0..1: no ink below this at worst, all from a little above
 
@@ -91,7 +93,8 @@ def rasterize(scene: Scene, origin: tuple[float, float], px_per_mm: float, shape
         canvas.draw(item, style.text_color)
     for color, traces in _by_color(scene).items():
         near = [canvas.px(p) for p in (_near(t.points, canvas, style) for t in traces) if p is not None]
-        _print(canvas, lambda shift, parts=near: ink([p + shift for p in parts], width, shape), style, color)
+        pen = partial(_hasty, ink, style.trace_haste) if style.trace_haste else ink
+        _print(canvas, lambda shift, parts=near, pen=pen: pen([p + shift for p in parts], width, shape), style, color)
     for item in scene.over:
         canvas.draw(item, style.text_color)
     return canvas.image
@@ -132,6 +135,25 @@ def _outlines(pulses: list[np.ndarray], width: float, shape: tuple[int, int]) ->
         rows, columns = np.nonzero(part)
         index.append((rows + y) * shape[1] + columns + x)
         cover.append(part[rows, columns])
+    return np.concatenate(index), np.concatenate(cover)
+
+
+def _hasty(ink: Callable, haste: float, traces: list, width: float, shape: tuple[int, int]):
+    """Return flat indices and coverage of traces (n, 2) px by `ink`, paler where a trace is steep.
+
+    A pen or a heated stylus leaves less on each mm the faster it runs: beyond _HASTE_SLOPE the ink falls off as the
+    slope grows, `haste` of it at most.
+    """
+    drawn = [(np.zeros(0, np.int64), np.zeros(0, np.float32))]
+    # The slope over the width of the pen, which wets all that it passes over.
+    left = np.arange(shape[1]) - 0.5 - width / 2
+    for points in traces:
+        index, cover = ink([points], width, shape)
+        way = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(points[:, 1])))])
+        slope = (np.interp(left + 1 + width, points[:, 0], way) - np.interp(left, points[:, 0], way)) / (1 + width)
+        taken = 1 - haste * (1 - 1 / np.hypot(1, slope / _HASTE_SLOPE))
+        drawn.append((index, cover * taken.astype(np.float32)[index % shape[1]]))
+    index, cover = zip(*drawn, strict=True)
     return np.concatenate(index), np.concatenate(cover)
 
 

@@ -37,6 +37,7 @@ class Style:
     trace_kind: str = "solid"  # solid, broken (gaps), double (printed twice, a little apart), pixels (whole ones)
     trace_strength: float = 1.0  # how much the ink covers: faint below 1
     trace_fade: float = 0.0  # 0..1: how far the strength falls off in places, as thermal paper fades
+    trace_haste: float = 0.0  # 0..1: how much paler the ink is where the pen or the stylus runs fast
     trace_colors: tuple | None = None  # RGB per lead in the order of LEADS; None: trace_color for all
     spelling: str = "plain"  # of aVR, aVL, aVF: plain, upper (AVR), turned (avR)
     footer: bool = True
@@ -182,9 +183,11 @@ _ODDITIES = {
     "none": lambda rng: {},
     "crowded": lambda rng: {"crowding": rng.uniform(0.5, 0.95)},
     "clipped": lambda rng: {"clip": rng.uniform(0.4, 1.0)},
-    "gains": lambda rng: {"chest_gain": pick(rng, {0.5: 85, 2.0: 15})},
+    # No reader can know of two gains unless the page tells.
+    "gains": lambda rng: {"chest_gain": pick(rng, {0.5: 85, 2.0: 15}), "caption": pick(rng, {"bottom": 85, "top": 15})},
     "faint": lambda rng: {"trace_strength": rng.uniform(0.35, 0.8)},
     "faded": lambda rng: {"trace_fade": rng.uniform(0.3, 0.9), "trace_strength": rng.uniform(0.7, 1.0)},
+    "hasty": lambda rng: {"trace_haste": rng.uniform(0.2, 0.85)},
     "broken": lambda rng: {"trace_kind": "broken"},
     "double": lambda rng: {"trace_kind": "double"},
     "pixels": lambda rng: {"trace_kind": "pixels", "trace_width": rng.uniform(0.1, 0.25)},
@@ -197,4 +200,4 @@ _ODDITIES = {
     },
 }
 _ODDITY_ODDS = {"none": 72, "crowded": 7, "clipped": 4, "gains": 4, "faint": 3, "faded": 3, "apart": 7}
-_ODDITY_ODDS |= {"grid gaps": 2.5, "broken": 2, "double": 1.5, "coloured": 1, "pixels": 4}
+_ODDITY_ODDS |= {"grid gaps": 2.5, "broken": 2, "hasty": 6, "double": 1.5, "coloured": 1, "pixels": 4}
