@@ -171,3 +171,23 @@ def test_a_text_alone_does_not_tell_that_the_paper_crept():
     told = [("text", 5.0, False), ("text", 12.5, True), ("text and pulse", 5.0, True), ("default", 25.0, False)]
     for how, speed, expected in told:
         assert Calibration(speed, 10.0, how={"speed": how}).speed_told == expected
+
+
+def test_a_whole_line_outdoes_the_pieces_that_were_cut_off_it():
+    sheet = Sheet().text("25 mm/s Limb 10 mm/mV Chest 5 mm/mV")
+    (box,) = sheet.texts
+    cut = box.x0 + 0.62 * (box.x1 - box.x0)
+    sheet.texts = [Box(box.x0, box.y0, cut, box.y1), Box(cut + 30, box.y0, box.x1, box.y1)]
+    found = sheet.calibrate(more=lambda: [(box, "25 mm/s Limb 10 mm/mV Chest 5 mm/mV", 0.95)])
+    assert (found.gain_of("I"), found.gain_of("V3")) == (10, 5) and not found.warnings
+
+
+def test_one_misread_gain_among_many_is_outvoted_and_said():
+    sheet = Sheet().text("25 mm/s", 300, 850)
+    for k, words in enumerate(["10 mm/mV"] * 7 + ["20 mm/mV"]):
+        sheet.text(words, 300, 100 + 80 * k)
+    found = sheet.calibrate()
+    assert (found.gain, found.how["gain"]) == (10, "text")
+    assert any("what most of its texts say" in warning for warning in found.warnings) and found.gain_confidence < 0.5
+    even = Sheet().text("10 mm/mV", 300, 100).text("20 mm/mV", 300, 200).text("25 mm/s").calibrate()
+    assert even.how["gain"] == "default"

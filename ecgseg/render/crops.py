@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from ecgseg.erase import erased
 from ecgseg.layout import Layout
 from ecgseg.recording import Recording
 from ecgseg.render.draw.raster import rasterize, traces_coverage
@@ -19,6 +20,7 @@ from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
 MEETS_MM = 4.0  # nearer than this to another row a trace is easily taken for it
 FAR_MM = 1e3
+ERASED = 0.3  # share of crops whose other rows are taken out, as the digitizer does where it doubts a row
 
 
 @dataclass(frozen=True)
@@ -242,21 +244,46 @@ def render_crop(
     center = np.array(_center(scene, row, rng))
     image, seen, placed = shot.window(center, rng, size)
     reach = size.width / size.px_per_mm / 2 + 4
-    polylines, own, ends = [], [], []
+    others, own, ends = [], [], []
     for trace in scene.traces:
         near = _between(trace.points, center[0] - reach, center[0] + reach)
         if len(near) > 1:
-            polylines.append(_rising(placed(near)))
-            own += [polylines[-1]] if trace.strip.row == row else []
+            (own if trace.strip.row == row else others).append(_rising(placed(near)))
         if trace.strip.row == row:
             ends.append((trace.points[[0, -1], 0] - center[0]) * size.px_per_mm + placed.to_px[0])
     shape = (size.height, size.width)
-    mask = np.stack([traces_coverage(polylines, 2.0, shape), traces_coverage(own, 2.0, shape)])
+    mask = np.stack([traces_coverage(own + others, 2.0, shape), traces_coverage(own, 2.0, shape)])
     line = row_line(own, size.width)
+    if others and rng.random() < ERASED:
+        gone = _known(others, own, scene.style.trace_width * size.px_per_mm, shape, rng)
+        image, mask[0] = erased(image, gone), np.where(gone, mask[1], mask[0])
     if seen is not None:
         mask = mask * (seen > 127)
         line = _where_seen(line, seen)
     return Crop(image, np.rint(mask * 255).astype(np.uint8), line, strip_edges(ends, size))
+
+
+def _known(others: list, own: list, width: float, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Return where (H, W) bool ink of other rows is known, and none of the own row is: most of it, a little off.
+
+    others, own: polylines (n, 2) in px; `width`: their pen's in px.
+    """
+    wide = width + rng.uniform(1.5, 4.0)
+    read = [piece + [0, rng.normal(0, 0.4)] for points in others for piece in _pieces(points, rng)]
+    gone = traces_coverage(read, wide, shape) > 0.2
+    if rng.random() < 0.8:
+        gone &= traces_coverage([p for points in own for p in _pieces(points, rng)], width + 1.0, shape) < 0.2
+    return gone
+
+
+def _pieces(points: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return a trace (n, 2) px without a stretch or two that may not have been read."""
+    x, left = points[:, 0], np.ones(len(points), bool)
+    for _ in range(int(rng.integers(0, 3))):
+        at, long = rng.uniform(x[0], x[-1]), np.exp(rng.uniform(np.log(2), np.log(80)))
+        left &= (x < at) | (x > at + long)
+    bounds = np.flatnonzero(np.diff(np.r_[False, left, False].astype(np.int8))).reshape(-1, 2)
+    return [points[i:j] for i, j in bounds if j - i > 1]
 
 
 def _usual_scale(rng: np.random.Generator) -> float:

@@ -28,6 +28,8 @@ OF_BEST = 0.7  # a pulse seen worse than this share of the best one may be somet
 FEW = 1 / 3  # of the pulses may be odd without casting doubt on the others
 PULSE_S = 0.2  # s: how long most machines hold the pulse; others draw it 5 mm wide at any speed
 BESIDE_MM = 8.0  # how far a gain printed beside a lead's name may stand from it
+INSIDE = 0.6  # of a text's area that lies in a line of text for it to be a piece of it
+MANY, MOST = 4, 0.75  # texts, and their share, that outvote others: a gain beside each name is misread here and there
 GROUPS = (LIMB, CHEST)
 
 
@@ -112,8 +114,11 @@ def calibrate(
         found_speed, found_gain, unread = found()
         if more is not None and "default" in (found_speed.how, found_gain.how):
             told = [line for line in more() if parse_calibration(line[1]) != Printed()]
-            findings = replace(findings, texts=[*findings.texts, *(box for box, *_ in told)])
-            lines += [(text, score) for _, text, score in told]
+            # A whole line says what its pieces say, and rightly: "Chest 5 mm/mV" cut off says 5 mm/mV of all leads.
+            pieces = [any(_lies_in(box, whole) for whole, *_ in told) for box in findings.texts]
+            left = [(box, *line) for box, line, piece in zip(findings.texts, lines, pieces, strict=True) if not piece]
+            findings = replace(findings, texts=[box for box, *_ in (*left, *told)])
+            lines = [(text, score) for _, text, score in (*left, *told)]
             found_speed, found_gain, unread = found()
     except TextLibraryError as error:
         warnings.append(str(error))
@@ -146,6 +151,15 @@ def calibrate(
     )
 
 
+def _lies_in(box: Box, whole: Box) -> bool:
+    """Return whether most of a box lies in another."""
+    wide, high = (
+        min(b1, w1) - max(b0, w0)
+        for b0, b1, w0, w1 in ((box.x0, box.x1, whole.x0, whole.x1), (box.y0, box.y1, whole.y0, whole.y1))
+    )
+    return min(wide, high) > 0 and wide * high > INSIDE * (box.x1 - box.x0) * (box.y1 - box.y0)
+
+
 def _speed(texts: Sequence[Printed], pulses: Sequence[PulseSize]) -> _Found:
     """Return the speed that the texts state, supported or doubted by the pulses' width, or the usual one."""
     stated = sorted({t.speed for t in texts if t.speed is not None})
@@ -166,9 +180,9 @@ def _speed(texts: Sequence[Printed], pulses: Sequence[PulseSize]) -> _Found:
     return _Found(USUAL_SPEED, "default", 0.6 if usual else 0.2, (warning,))
 
 
-def _gain(printed: dict[str | None, set[float]], shown: dict[str | None, float], pulses: Sequence[PulseSize]) -> _Found:
+def _gain(printed: dict[str | None, Counter], shown: dict[str | None, float], pulses: Sequence[PulseSize]) -> _Found:
     """Return the gain of all leads (under None), or those of both groups, from what is printed and what pulses show."""
-    stated, contradicts = _settled(printed)
+    stated, contradicts, outvoted = _settled(printed)
     heights = ", ".join(f"{h:.1f}" for p in pulses for h in p.heights)
     odd = ()
     if pulses and not shown:
@@ -176,9 +190,10 @@ def _gain(printed: dict[str | None, set[float]], shown: dict[str | None, float],
             f"the pulses ({heights} mm) have no usual height ({', '.join(f'{g:g}' for g in GAINS)} mm) or differ: they "
             "were not used; if the page is not to scale, give digitize.px_per_mm=…",
         )
-    if contradicts:
+    if contradicts or outvoted:
         said = ", ".join(sorted({f"{g:g} mm/mV" for values in printed.values() for g in values}))
-        odd += (f"the page states different gains: {said}",)
+        most = "; what most of its texts say was taken" if outvoted and not contradicts else ""
+        odd += (f"the page states different gains: {said}{most}",)
     confidence = 0.4 if odd else 0.95
     if stated and shown:
         if _agree(stated, shown):
@@ -212,19 +227,23 @@ def _words(gains: dict) -> str:
     return ", ".join(f"{g:g} mm/mV" + (f" ({group})" if group else "") for group, g in gains.items())
 
 
-def _settled(printed: dict[str | None, set[float]]) -> tuple[dict[str | None, float], bool]:
-    """Return the gains on which all texts agree, and whether some contradict each other."""
-    if any(len(values) > 1 for values in printed.values()):
-        return {}, True
-    settled = {group: next(iter(values)) for group, values in printed.items()}
+def _settled(printed: dict[str | None, Counter]) -> tuple[dict[str | None, float], bool, bool]:
+    """Return the gains on which all texts agree, or nearly all of many, and whether some contradict each other or
+    were outvoted."""
+    usual = {group: values.most_common(1)[0] for group, values in printed.items()}
+    outvoted = any(len(values) > 1 for values in printed.values())
+    for group, (_, count) in usual.items():
+        if len(printed[group]) > 1 and not (count >= MANY and count >= MOST * printed[group].total()):
+            return {}, True, outvoted
+    settled = {group: gain for group, (gain, _) in usual.items()}
     groups = {group: gain for group, gain in settled.items() if group is not None}
     if None in settled and groups:
         # "10 mm/mV" beside "Limb: 10 mm/mV" says the same; beside "Chest: 5 mm/mV" it is that of the limb leads.
         if settled[None] not in groups.values() and len(groups) == len(GROUPS):
-            return {}, True
+            return {}, True, outvoted
         missing = next((g for g in GROUPS if g not in groups), None)
-        return ({**groups, missing: settled[None]} if missing else groups), False
-    return settled, False
+        return ({**groups, missing: settled[None]} if missing else groups), False, outvoted
+    return settled, False, outvoted
 
 
 def _agree(stated: dict, shown: dict) -> bool:
@@ -243,17 +262,18 @@ def _complete(gains: dict[str | None, float]) -> dict[str | None, float]:
     return {None: next(gains[group] for group in (None, *GROUPS) if group in gains)}
 
 
-def _printed_gains(texts: Sequence[Printed], findings: Findings, px_per_mm: float) -> dict[str | None, set[float]]:
-    """Return the gains that the texts state per group of leads, None for all; a note beside a name is its group's."""
-    stated: dict[str | None, set[float]] = {}
+def _printed_gains(texts: Sequence[Printed], findings: Findings, px_per_mm: float) -> dict[str | None, Counter]:
+    """Return the gains that the texts state per group of leads, None for all, and how many state each; a note beside a
+    name is its group's."""
+    stated: dict[str | None, Counter] = {}
     for text, box in zip(texts, findings.texts, strict=False):  # no texts were read without the library
         for group, gain in text.gains.items():
-            stated.setdefault(group, set()).add(gain)
+            stated.setdefault(group, Counter())[gain] += 1
         if text.gain is not None:
-            stated.setdefault(_noted(box, findings, px_per_mm), set()).add(text.gain)
+            stated.setdefault(_noted(box, findings, px_per_mm), Counter())[text.gain] += 1
     notes = {group: stated[group] for group in GROUPS if group in stated}
-    if None not in stated and len(notes) == 2 and notes[LIMB] == notes[CHEST]:
-        return {None: notes[LIMB]}
+    if None not in stated and len(notes) == 2 and notes[LIMB].keys() == notes[CHEST].keys():
+        return {None: notes[LIMB] + notes[CHEST]}
     return stated
 
 

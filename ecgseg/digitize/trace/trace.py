@@ -8,6 +8,7 @@ from scipy.ndimage import binary_dilation, label
 
 from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, piece_lengths, shipped
 from ecgseg.digitize.trace.drift import Row, levels
+from ecgseg.digitize.trace.neighbours import read_apart
 from ecgseg.digitize.trace.place import SEARCH_MM, after_pulse, ink_length, meeting, place_strips
 from ecgseg.digitize.trace.windows import cut, cut_along
 from ecgseg.nets.plain import STRIDE
@@ -61,11 +62,14 @@ def trace_strips(
     flat page; confidence is the probability that y is within 0.5 mm of the truth, and y is NaN where it is likelier
     that something else was read than the trace.
     """
+    calibration = calibration or shipped()
     evidence = read_rows(net, image, list(row_spans(strips).values()), height, again)
     strips, shift = place_strips(strips, evidence, image)
     if abs(shift) > SEARCH_MM:
         evidence = read_rows(net, image, list(row_spans(strips).values()), height, again)
-    return strips, strip_traces(strips, evidence, calibration or shipped())
+    if again:
+        evidence = _apart(net, image, list(row_spans(strips).values()), evidence, calibration, height)
+    return strips, strip_traces(strips, evidence, calibration)
 
 
 def strip_traces(strips: list, evidence: Evidence, calibration: Calibration) -> list[tuple]:
@@ -197,6 +201,24 @@ def _followed(net, image: np.ndarray, spans: list[Span], evidence: Evidence, hei
             as_read = replace(as_read, **values)
         found.append(as_read)
     return _stacked(found)
+
+
+def _apart(net, image, spans: list[Span], evidence: Evidence, calibration: Calibration, height: int) -> Evidence:
+    """Return the evidence with rows that run into each other read one without the other, where they are doubted."""
+    at = evidence.left[:, None] + np.arange(evidence.y.shape[1]) / SUBCOLUMNS
+    inside = np.array([(x >= s.x0) & (x < s.x1) for x, s in zip(at, spans, strict=True)])
+    tall = _up(TALL_MM * _PX_PER_MM)
+
+    def read(page: np.ndarray, i: int, start: float, stop: float) -> Evidence:
+        left = int(start)
+        columns = np.arange(left, left + _up(stop - start + 1))
+        level = np.interp(columns, at[i, ::SUBCOLUMNS], evidence.level[i, ::SUBCOLUMNS])
+        if np.ptp(level) > 1:
+            return _without_outside(_read_along(net, page, spans[i], left, level, height), height)
+        span = Span(spans[i].centre, left + _SIDE, stop)
+        return _without_outside(_read(net, page, [span], len(columns), tall), tall)
+
+    return read_apart(image, evidence, inside, calibration, read)
 
 
 def _read_along(net, image: np.ndarray, span: Span, left: int, middle: np.ndarray, height: int) -> Evidence:
