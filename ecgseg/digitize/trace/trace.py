@@ -68,7 +68,8 @@ def trace_strips(
     if abs(shift) > SEARCH_MM:
         evidence = read_rows(net, image, list(row_spans(strips).values()), height, again)
     if again:
-        evidence = _apart(net, image, list(row_spans(strips).values()), evidence, calibration, height)
+        # Once rows lie where they are: a row beside its place is doubted for that.
+        evidence = rows_apart(net, image, list(row_spans(strips).values()), evidence, calibration, height)
     return strips, strip_traces(strips, evidence, calibration)
 
 
@@ -203,7 +204,9 @@ def _followed(net, image: np.ndarray, spans: list[Span], evidence: Evidence, hei
     return _stacked(found)
 
 
-def _apart(net, image, spans: list[Span], evidence: Evidence, calibration: Calibration, height: int) -> Evidence:
+def rows_apart(
+    net, image: np.ndarray, spans: list[Span], evidence: Evidence, calibration: Calibration, height: int = 448
+) -> Evidence:
     """Return the evidence with rows that run into each other read one without the other, where they are doubted."""
     at = evidence.left[:, None] + np.arange(evidence.y.shape[1]) / SUBCOLUMNS
     inside = np.array([(x >= s.x0) & (x < s.x1) for x, s in zip(at, spans, strict=True)])
