@@ -28,6 +28,7 @@ from ecgseg.layout import LEADS, Layout, layout_names, load_layout, with_rhythm
 
 TEMPER = 0.6  # the evidence's parts are not independent: log likelihoods count this much
 SURE_NAME = 0.5  # probability of a name that counts when it contradicts
+STROKE, MANY_STROKES = "I", 3  # no page has its short strip and a rhythm strip of it and one more
 MIN_SHARE = 0.6  # of the posterior: below this a page is left unnamed
 RHYTHM_SURE = 0.7  # below this a rhythm strip is left unnamed
 FREE_PLAIN = 0.85  # below this its name is called doubtful
@@ -270,10 +271,14 @@ def _told(fit: Fit) -> bool:
     """
     layout = fit.layout
     agree, against = _agreement(fit)
-    surely_against = _agreement(fit, SURE_NAME)[1]
+    read = fit.evidence.names.names
+    sure = [
+        k for k, name in enumerate(read) if name.score >= SURE_NAME and not (_strokes(read) and name.lead == STROKE)
+    ]
+    surely_against = sum(k in sure and read[k].lead != s.lead for s, k in zip(layout.strips, fit.names, strict=True))
     if surely_against > max(2, agree // 2):
         return False
-    elsewhere = sum(fit.evidence.names.names[k].score >= SURE_NAME for k in fit.astray)
+    elsewhere = sum(k in sure for k in fit.astray)
     if surely_against + elsewhere > max(2, agree):
         return False
     if layout.told_by == "geometry":
@@ -282,6 +287,11 @@ def _told(fit: Fit) -> bool:
     usual = any(with_rhythm(load_layout(name), ()).strips == short for name in layout_names("geometry"))
     # The leads' laws may hold by chance: they are no second name.
     return usual or (agree >= min(2, len(layout.strips)) and agree > against)
+
+
+def _strokes(names) -> bool:
+    """Return whether so many single strokes are read as lead I that they are ticks, edges and waves, not its name."""
+    return sum(name.lead == STROKE and name.score >= SURE_NAME for name in names) >= MANY_STROKES
 
 
 def _shares(fits: list[Fit]) -> list[float]:
