@@ -119,3 +119,12 @@ def test_an_error_of_the_map_costs_what_it_makes_of_the_leads_slopes():
     slope = np.sqrt(np.mean(np.diff(beats) ** 2)) * 500 / 25
     noise = (0.5 / np.sqrt(8) * slope) ** 2 / np.mean((beats - np.median(beats)) ** 2)
     assert told["V4"] == pytest.approx(-10 * np.log10(10 ** (-sure["V4"] / 10) + noise), abs=0.1)
+
+
+def test_leads_that_break_their_laws_are_all_doubted():
+    t = np.arange(2000) / 500
+    signal = np.stack([np.sin(2 * np.pi * t), np.cos(2 * np.pi * t)]).astype(np.float32)
+    recording = Recording("two leads", signal, 500.0, ("I", "II"), confidence=np.full((2, 2000), 0.98))
+    plain, lawful, broken = (c.lead_quality(recording, agreement=a) for a in (0.5, 0.95, 0.1))
+    assert plain == lawful and min(plain.values()) > 0.3
+    assert all(broken[lead] == pytest.approx(0.2 * plain[lead]) for lead in plain)

@@ -264,7 +264,7 @@ class Digitizer:
     def _reading(self, page: _Page, shape, clock: Clock) -> Reading:
         """Complete a record's recording by its quality, warnings and provenance."""
         turns, recording = page.flat.turns, page.recording
-        recording.quality = lead_quality(recording)
+        recording.quality = lead_quality(recording, agreement=page.agreement)
         recording.warnings = [
             *page.said,
             *page.flat.grid.warnings,

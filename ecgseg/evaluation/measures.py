@@ -34,7 +34,7 @@ def measure(job: Job, page, reading, status: str, message: str, seconds: float, 
     if status == "read":
         found = {s.lead for s in reading.located.strips}
         status = "unnamed" if not found & set(LEADS) else "nothing" if score.read_nothing else "read"
-    quality = {} if reading is None else _quality(reading.recording, claimed)
+    quality = {} if reading is None else _quality(reading.recording, claimed, {p.lead for p in printed})
     leads = score_page(printed, {k: v for k, (_, v) in claimed.items()}, fs, max_shift_s).leads
     about = {} if reading is None else reading.recording.provenance
     return {
@@ -192,9 +192,9 @@ def _samples(score: PageScore, printed) -> dict:
     }
 
 
-def _quality(recording, claimed: dict) -> dict[str, float]:
-    """Return the predicted quality of each true lead, by the name that the recording has for it."""
-    known = ((lead, recording.quality.get(name)) for lead, (name, _) in claimed.items())
+def _quality(recording, claimed: dict, printed: set[str]) -> dict[str, float]:
+    """Return the predicted quality of each printed lead, by the name that the recording has for it."""
+    known = ((lead, recording.quality.get(name)) for lead, (name, _) in claimed.items() if lead in printed)
     return {lead: float(q) for lead, q in known if q is not None and np.isfinite(q)}
 
 

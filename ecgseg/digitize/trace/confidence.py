@@ -35,6 +35,7 @@ _USUAL_GAIN, _USUAL_SPEED = 10.0, 25.0  # mm/mV, mm/s where a recording does not
 PLACED_MM = 0.06  # rms by which rows were misplaced along time, on rendered pages and others
 # Of a map's error: only its part along time shifts flanks, and in the middle it is half of what it is in the mean.
 USUAL_SHARE = 1 / (2 * 2**0.5)
+LAWFUL = 0.5  # agreement of the leads with the laws between them; where these cannot be tested it is this, too
 _BLANK_DB = -10.0  # a lead of which nothing was read has no signal at all
 
 
@@ -309,6 +310,13 @@ def to_quality(db: float) -> float:
     return float(np.interp(db, _QUALITY_DB, _QUALITY))
 
 
-def lead_quality(recording: Recording, calibration: Calibration | None = None) -> dict[str, float]:
-    """Return per lead the quality 0..1 of the ratio in dB that is expected of it; 0 where nothing was read."""
-    return {lead: to_quality(db) for lead, db in predicted_db(recording, calibration).items()}
+def lead_quality(
+    recording: Recording, calibration: Calibration | None = None, agreement: float = LAWFUL
+) -> dict[str, float]:
+    """Return per lead the quality 0..1 of the ratio in dB that is expected of it; 0 where nothing was read.
+
+    `agreement` 0..1: how the leads obey the laws between them. Where they plainly do not, each may be elsewhere, or the
+    page's map may be wrong, so all are doubted.
+    """
+    lawful = min(1.0, agreement / LAWFUL)
+    return {lead: lawful * to_quality(db) for lead, db in predicted_db(recording, calibration).items()}
