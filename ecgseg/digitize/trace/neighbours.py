@@ -22,6 +22,7 @@ BESIDE_MM = 1.0  # along the row
 AROUND_MM = 12.0  # of row on either side of a doubted place that is read with it
 APART_MM = 1.0  # doubted places closer than this are one
 LEAST_MM = 0.2  # of doubt in a place, which is its length times how unlikely it is, for it to be read again
+MOST = 0.4  # of a row: where more is doubted it is not for single complexes of others
 SURER = 0.05  # mean probability by which a doubted place must gain
 ROUNDS = 2  # what one round has told may tell more in the next
 _FLAT = 0.3  # px per sub-column; where a trace is flatter its pen is measured
@@ -51,7 +52,7 @@ def read_apart(
         sure = _sure(evidence, calibration)
         for i in np.argsort(((sure < DOUBTED) & inside).sum(axis=1)):
             places = _doubted(evidence, sure, inside, i)
-            if not places:
+            if not places or sum(last - first for first, last in places) > MOST * inside[i].sum():
                 continue
             pen = pen or _pen(image, evidence, sure)
             known, before = _others(image.shape[:2], evidence, sure, i, pen + _RIM), seen.get(i)
