@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from ecgseg.digitize.trace.trace import cut, row_lengths, row_spans, trace_strips
+from ecgseg.digitize.trace.confidence import Evidence
+from ecgseg.digitize.trace.trace import _one, _taken_over, cut, row_lengths, row_spans, trace_strips
+from ecgseg.subcolumns import SUBCOLUMNS
 
 PX = 8.0
 
@@ -118,3 +120,15 @@ def test_strips_of_a_row_share_a_crop_and_outside_the_page_is_paper():
     page[:10, :10] = 7
     window = cut(page, -5, -5, 20, 20)
     assert (window[:5] == 200).all() and (window[5:15, 5:15] == 7).all() and (window[15:, 15:] == 200).all()
+
+
+def test_a_level_that_went_astray_does_not_take_over_another_rows_trace():
+    n = 400 * SUBCOLUMNS
+    one = np.ones((2, n))
+    level = one * np.array([[100.0], [200.0]])
+    evidence = Evidence(np.array([0, 16]), level, level.copy(), one, 0.5 * one, one, 900 * one)
+    along = _one(evidence, 0)
+    along.y[0, : 200 * SUBCOLUMNS] = 200.5  # for 25 mm the first row's level lies on the second row
+    along.y[0, 300 * SUBCOLUMNS : 310 * SUBCOLUMNS] = 199.8  # and a wave of it passes there
+    over = _taken_over(along, evidence, 0)[0].reshape(400, SUBCOLUMNS)[:, 0]
+    assert over[60:150].all() and not over[250:].any()

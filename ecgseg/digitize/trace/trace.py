@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from scipy.ndimage import binary_dilation, label
+from scipy.ndimage import binary_dilation, label, uniform_filter1d
 
 from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, piece_lengths, shipped
 from ecgseg.digitize.trace.drift import Row, levels
@@ -28,6 +28,7 @@ BREAK_MM = 1.2  # from one sub-column to the next: 100 mV/s, more than a QRS doe
 BEYOND_MM = 8.0  # beyond where a row was found its ends are looked for, where its length is measured
 AWAY_MM = 1.5  # off its zero line a row that drifts is read about its level
 _ALONG = ("level", "y", "mass", "spread", "ink", "piece")
+SAME_MM = 0.3  # two rows closer than this follow the same ink
 AROUND_MM = 20.0  # of row on either side of such a place: half a heart beat, and more than the network sees
 
 
@@ -198,6 +199,7 @@ def _followed(net, image: np.ndarray, spans: list[Span], evidence: Evidence, hei
         if level is not None:
             along = _without_outside(_read_along(net, image, spans[i], spans[i].left, level, height), height)
             drifts = np.abs(along.level - spans[i].centre) > AWAY_MM * _PX_PER_MM
+            drifts &= ~_taken_over(along, evidence, i)
             values = {n: np.where(drifts, getattr(along, n), getattr(as_read, n)) for n in _ALONG}
             as_read = replace(as_read, **values)
         found.append(as_read)
@@ -222,6 +224,21 @@ def rows_apart(
         return _without_outside(_read(net, page, [span], len(columns), tall), tall)
 
     return read_apart(image, evidence, inside, calibration, read)
+
+
+def _taken_over(along: Evidence, evidence: Evidence, i: int) -> np.ndarray:
+    """Return where (1, n) row `i`, read along a level, follows the ink of another row as this was read: its level then
+    went astray, as after a jump of an electrode, and two rows would claim the same trace."""
+    over = np.zeros(along.y.shape[1], bool)
+    for j in range(len(evidence.y)):
+        shift = int(evidence.left[i] - evidence.left[j]) * SUBCOLUMNS
+        at = np.arange(over.size) + shift
+        there, at = (at >= 0) & (at < over.size), at.clip(0, over.size - 1)
+        seen = there & (evidence.mass[j, at] * evidence.ink[j, at] > UNSURE)
+        same = seen & (np.abs(evidence.y[j, at] - along.y[0]) < SAME_MM * _PX_PER_MM)
+        if j != i:
+            over |= uniform_filter1d(same.astype(float), round(COMPLEX_MM * _PX_PER_MM * SUBCOLUMNS)) > 0.5
+    return over[None]
 
 
 def _read_along(net, image: np.ndarray, span: Span, left: int, middle: np.ndarray, height: int) -> Evidence:
