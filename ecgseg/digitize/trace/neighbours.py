@@ -15,7 +15,7 @@ from ecgseg.erase import erased
 from ecgseg.subcolumns import SUBCOLUMNS
 
 _PX_PER_MM = 8.0
-KNOWN = 0.7  # probability from which a row's trace is taken out of the others' crops
+KNOWN = 0.4  # probability from which a row's trace is taken out of the others' crops; crossing flanks have no more
 DOUBTED = 0.8  # … and below which a row is read again
 NEAR_MM = 3.0  # of another row's trace, or of what was taken for it: further away it is no reason to doubt
 BESIDE_MM = 1.0  # along the row
@@ -23,7 +23,7 @@ AROUND_MM = 12.0  # of row on either side of a doubted place that is read with i
 APART_MM = 1.0  # doubted places closer than this are one
 LEAST_MM = 0.2  # of doubt in a place, which is its length times how unlikely it is, for it to be read again
 MOST = 0.4  # of a row: where more is doubted it is not for single complexes of others
-SURER = 0.05  # mean probability by which a doubted place must gain
+SURER = 0.1  # mean probability by which a doubted place must gain
 ROUNDS = 2  # what one round has told may tell more in the next
 _FLAT = 0.3  # px per sub-column; where a trace is flatter its pen is measured
 _PROFILE = 6  # px on either side of a trace in which its pen is seen
