@@ -182,7 +182,7 @@ def _speed(texts: Sequence[Printed], pulses: Sequence[PulseSize]) -> _Found:
 
 def _gain(printed: dict[str | None, Counter], shown: dict[str | None, float], pulses: Sequence[PulseSize]) -> _Found:
     """Return the gain of all leads (under None), or those of both groups, from what is printed and what pulses show."""
-    stated, contradicts, outvoted = _settled(printed)
+    stated, contradicts = _settled(printed)
     heights = ", ".join(f"{h:.1f}" for p in pulses for h in p.heights)
     odd = ()
     if pulses and not shown:
@@ -190,9 +190,9 @@ def _gain(printed: dict[str | None, Counter], shown: dict[str | None, float], pu
             f"the pulses ({heights} mm) have no usual height ({', '.join(f'{g:g}' for g in GAINS)} mm) or differ: they "
             "were not used; if the page is not to scale, give digitize.px_per_mm=…",
         )
-    if contradicts or outvoted:
+    if contradicts or any(len(values) > 1 for values in printed.values()):
         said = ", ".join(sorted({f"{g:g} mm/mV" for values in printed.values() for g in values}))
-        most = "; what most of its texts say was taken" if outvoted and not contradicts else ""
+        most = "" if contradicts else "; what most of its texts say was taken"
         odd += (f"the page states different gains: {said}{most}",)
     confidence = 0.4 if odd else 0.95
     if stated and shown:
@@ -227,23 +227,21 @@ def _words(gains: dict) -> str:
     return ", ".join(f"{g:g} mm/mV" + (f" ({group})" if group else "") for group, g in gains.items())
 
 
-def _settled(printed: dict[str | None, Counter]) -> tuple[dict[str | None, float], bool, bool]:
-    """Return the gains on which all texts agree, or nearly all of many, and whether some contradict each other or
-    were outvoted."""
+def _settled(printed: dict[str | None, Counter]) -> tuple[dict[str | None, float], bool]:
+    """Return the gains on which all texts agree, or nearly all of many, and whether some contradict each other."""
     usual = {group: values.most_common(1)[0] for group, values in printed.items()}
-    outvoted = any(len(values) > 1 for values in printed.values())
     for group, (_, count) in usual.items():
         if len(printed[group]) > 1 and not (count >= MANY and count >= MOST * printed[group].total()):
-            return {}, True, outvoted
+            return {}, True
     settled = {group: gain for group, (gain, _) in usual.items()}
     groups = {group: gain for group, gain in settled.items() if group is not None}
     if None in settled and groups:
         # "10 mm/mV" beside "Limb: 10 mm/mV" says the same; beside "Chest: 5 mm/mV" it is that of the limb leads.
         if settled[None] not in groups.values() and len(groups) == len(GROUPS):
-            return {}, True, outvoted
+            return {}, True
         missing = next((g for g in GROUPS if g not in groups), None)
-        return ({**groups, missing: settled[None]} if missing else groups), False, outvoted
-    return settled, False, outvoted
+        return ({**groups, missing: settled[None]} if missing else groups), False
+    return settled, False
 
 
 def _agree(stated: dict, shown: dict) -> bool:

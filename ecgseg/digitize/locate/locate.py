@@ -272,9 +272,7 @@ def _told(fit: Fit) -> bool:
     layout = fit.layout
     agree, against = _agreement(fit)
     read = fit.evidence.names.names
-    sure = [
-        k for k, name in enumerate(read) if name.score >= SURE_NAME and not (_strokes(read) and name.lead == STROKE)
-    ]
+    sure = _sure_names(read)
     surely_against = sum(k in sure and read[k].lead != s.lead for s, k in zip(layout.strips, fit.names, strict=True))
     if surely_against > max(2, agree // 2):
         return False
@@ -289,9 +287,12 @@ def _told(fit: Fit) -> bool:
     return usual or (agree >= min(2, len(layout.strips)) and agree > against)
 
 
-def _strokes(names) -> bool:
-    """Return whether so many single strokes are read as lead I that they are ticks, edges and waves, not its name."""
-    return sum(name.lead == STROKE and name.score >= SURE_NAME for name in names) >= MANY_STROKES
+def _sure_names(names) -> set[int]:
+    """Return which names are surely read: not the single strokes where so many are read as lead I that they are ticks,
+    edges and waves."""
+    sure = {k for k, name in enumerate(names) if name.score >= SURE_NAME}
+    strokes = {k for k in sure if names[k].lead == STROKE}
+    return sure - strokes if len(strokes) >= MANY_STROKES else sure
 
 
 def _shares(fits: list[Fit]) -> list[float]:

@@ -56,6 +56,12 @@ class Evidence:
     ink: np.ndarray
     piece: np.ndarray
 
+    def beside(self, i: int, j: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sub-columns (n,) of row `j` that stand where those of row `i` do, and where there are any."""
+        n = self.y.shape[1]
+        at = np.arange(n) + int(self.left[i] - self.left[j]) * _SUBCOLUMNS
+        return at.clip(0, n - 1), (at >= 0) & (at < n)
+
 
 def piece_lengths(joined: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Return the length in sub-columns of the piece of trace that each sub-column is part of, (rows, n).

@@ -12,7 +12,7 @@ import numpy as np
 
 from ecgseg.digitize.trace.confidence import Calibration, Evidence
 from ecgseg.erase import erased
-from ecgseg.subcolumns import SUBCOLUMNS
+from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
 _PX_PER_MM = 8.0
 KNOWN = 0.4  # probability from which a row's trace is taken out of the others' crops; crossing flanks have no more
@@ -72,7 +72,7 @@ def read_apart(
                 taken[part] = surer[part].mean() > sure[i, part].mean() + SURER
             if taken.any():
                 gained = True
-                evidence = _chosen(evidence, other, i, taken)
+                evidence = _put(evidence, (i, taken), other, (i, taken))
                 sure = _sure(evidence, calibration)
         if not gained:
             break
@@ -86,7 +86,7 @@ def _sure(evidence: Evidence, calibration: Calibration) -> np.ndarray:
 
 def _x(evidence: Evidence, i: int) -> np.ndarray:
     """Return where (px of the page) the sub-columns of a row are."""
-    return evidence.left[i] + (np.arange(evidence.y.shape[1]) + 0.5) / SUBCOLUMNS - 0.5
+    return evidence.left[i] + subcolumn_x(evidence.y.shape[1] // SUBCOLUMNS)
 
 
 def _doubted(evidence: Evidence, sure: np.ndarray, inside: np.ndarray, i: int) -> list[tuple[int, int]]:
@@ -95,10 +95,8 @@ def _doubted(evidence: Evidence, sure: np.ndarray, inside: np.ndarray, i: int) -
     reach = round(BESIDE_MM * _PX_PER_MM * SUBCOLUMNS)
     kernel = np.ones((1, 2 * reach + 1), np.uint8)
     for j in np.flatnonzero(np.arange(len(sure)) != i):
-        shift = int(evidence.left[i] - evidence.left[j]) * SUBCOLUMNS
-        at = np.arange(sure.shape[1]) + shift
-        there = (at >= 0) & (at < sure.shape[1])
-        y = np.where(there, evidence.y[j][at.clip(0, sure.shape[1] - 1)], np.nan).astype(np.float32)
+        at, there = evidence.beside(i, j)
+        y = np.where(there, evidence.y[j, at], np.nan).astype(np.float32)
         high, low = (cv2.dilate(np.where(np.isnan(y), -1e6, s * y)[None], kernel)[0] for s in (1, -1))
         own, near = evidence.y[i], NEAR_MM * _PX_PER_MM
         beside |= (own < high + near) & (own > -low - near)
@@ -156,18 +154,15 @@ def _merged(evidence: Evidence, i: int, first: int, last: int, again: Evidence) 
     """Return the evidence with sub-columns `first` to `last` of row `i` as in `again`, a reading of that row alone."""
     at = np.arange(first, min(last, evidence.y.shape[1]))
     there = at + int(evidence.left[i] - again.left[0]) * SUBCOLUMNS
-    at, there = (v[(there >= 0) & (there < again.y.shape[1])] for v in (at, there))
-    values = {name: getattr(evidence, name).copy() for name in _READ}
-    for name, of in values.items():
-        of[i, at] = getattr(again, name)[0, there]
-    return replace(evidence, **values)
+    known = (there >= 0) & (there < again.y.shape[1])
+    return _put(evidence, (i, at[known]), again, (0, there[known]))
 
 
-def _chosen(evidence: Evidence, other: Evidence, i: int, taken: np.ndarray) -> Evidence:
-    """Return the evidence with the sub-columns `taken` (n,) of row `i` from another."""
+def _put(evidence: Evidence, to: tuple, other: Evidence, of: tuple) -> Evidence:
+    """Return the evidence with its places `to` (row, sub-columns) as the places `of` in another."""
     values = {name: getattr(evidence, name).copy() for name in _READ}
-    for name, of in values.items():
-        of[i, taken] = getattr(other, name)[i, taken]
+    for name, into in values.items():
+        into[to] = getattr(other, name)[of]
     return replace(evidence, **values)
 
 

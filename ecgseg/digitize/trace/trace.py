@@ -231,12 +231,10 @@ def _taken_over(along: Evidence, evidence: Evidence, i: int) -> np.ndarray:
     went astray, as after a jump of an electrode, and two rows would claim the same trace."""
     over = np.zeros(along.y.shape[1], bool)
     for j in range(len(evidence.y)):
-        shift = int(evidence.left[i] - evidence.left[j]) * SUBCOLUMNS
-        at = np.arange(over.size) + shift
-        there, at = (at >= 0) & (at < over.size), at.clip(0, over.size - 1)
-        seen = there & (evidence.mass[j, at] * evidence.ink[j, at] > UNSURE)
-        same = seen & (np.abs(evidence.y[j, at] - along.y[0]) < SAME_MM * _PX_PER_MM)
         if j != i:
+            at, there = evidence.beside(i, j)
+            seen = there & (evidence.mass[j, at] * evidence.ink[j, at] > UNSURE)
+            same = seen & (np.abs(evidence.y[j, at] - along.y[0]) < SAME_MM * _PX_PER_MM)
             over |= uniform_filter1d(same.astype(float), round(COMPLEX_MM * _PX_PER_MM * SUBCOLUMNS)) > 0.5
     return over[None]
 
