@@ -4,6 +4,7 @@ Only what --help needs is imported at the top: torch and the rest take seconds a
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -35,6 +36,8 @@ EXAMPLES = """examples:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns 0, 1 if a file failed, 2 if none could be tried, 130 if interrupted."""
     args = parser().parse_intermixed_args(sys.argv[1:] if argv is None else argv)
+    # NumPy's own threads, which its import starts, wait for each other where other work is done beside.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         _, overrides = split_arguments(args.inputs, NO_INPUT)
         options = compose("infer", overrides)
