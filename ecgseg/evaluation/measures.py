@@ -118,7 +118,8 @@ def _what_it_was(page, reading, match: StripMatch, about: dict) -> dict:
     timed = [read is not None and abs(read.t0 - true.t0) < SAME_TIME_S for true, read in same]
     return {
         "read_as": "" if layout is None else layout.name,
-        "layout_right": float(layout is not None and layout.name == page.layout.name),
+        # Layouts of the same strips differ in the paper that is left empty below them, which makes no reading wrong.
+        "layout_right": float(layout is not None and layout.strips == page.layout.strips),
         "names_right": float(all(right) and not match.extra),
         "times_right": float(all(timed)),
         "strips": len(same),

@@ -65,8 +65,8 @@ def solve(
 def _conjugate_gradients(apply: Callable, precondition: Callable, rhs: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Return z with apply(z) = rhs nearly, from a first z.
 
-    In single precision and without BLAS, whose threads wait for each other on a busy machine: SciPy's took 2.5 times
-    as long on an idle core and 20 times on two shared ones, for the same surface to 1e-5 of its height.
+    In single precision and without BLAS, whose threads wait for each other on a busy machine: SciPy's took 2.4 times
+    the CPU time on one thread and 37 times on two, beside another program, and was no more exact.
     """
     left = rhs - apply(z)
     enough = TOLERANCE**2 * _dot(rhs, rhs)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
+from ecgseg.digitize.trace.pieces import LONG
 from ecgseg.paths import WEIGHTS
 from ecgseg.recording import Recording
 
@@ -21,7 +22,6 @@ _SAME_MM = 0.3  # two rows closer than this claim the same ink
 # Of two rows that claim the same ink all along, each was right in 45 % on rendered pages, the plainer one no oftener.
 _SHARED_COST = 0.6
 CLAIM = 0.1  # mass times ink of a position that is more than the least unlikely one
-SHORTEST_MM = 5.0  # a shorter piece of trace that no ink connects is a grid line or a letter more often than not
 LEAST_MASS = 0.2  # a position with less of the distribution is no peak, whatever is around it
 _LONGEST = 2000  # sub-columns; a piece of trace longer than 60 mm is not more certain for its length
 _CROSSING_MM = 1.0  # length over which a flank that crosses another row's is seen
@@ -29,7 +29,10 @@ FEATURES = ("mass", "ink", "spread", "slope", "piece", "around", "shared", "riva
 
 # dB of signal over noise → quality; documented in the model card, never fitted.
 _QUALITY_DB, _QUALITY = (0.0, 10.0, 20.0, 30.0), (0.0, 0.5, 0.9, 1.0)
-TERMS = ("ratio", "sure", "gap", "top", "page")
+TERMS = ("ratio", "doubt", "gap", "page")
+_DOUBTFUL = 0.7  # confidence below which a sample counts as doubtful
+_FEW_DOUBTS = 0.003  # share of them that counts as none
+_HIGHER = 2.0  # what is lost of a peak is so much higher than the trace on both sides of the gap
 _TOP = 20  # one sample in so many, the furthest from rest, is of the tops of complexes: most of a lead's energy
 _USUAL_GAIN, _USUAL_SPEED = 10.0, 25.0  # mm/mV, mm/s where a recording does not say its own
 PLACED_MM = 0.06  # rms by which rows were misplaced along time, on rendered pages and others
@@ -61,21 +64,6 @@ class Evidence:
         n = self.y.shape[1]
         at = np.arange(n) + int(self.left[i] - self.left[j]) * _SUBCOLUMNS
         return at.clip(0, n - 1), (at >= 0) & (at < n)
-
-
-def piece_lengths(joined: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Return the length in sub-columns of the piece of trace that each sub-column is part of, (rows, n).
-
-    joined (rows, n): whether ink connects it with the next; ends (rows, 2): the row's first and last sub-column: what
-    lies outside does not lengthen a piece inside. Short pieces are often a grid line or a letter taken for trace.
-    """
-    broken = ~joined[:, :-1]
-    lengths = np.empty(joined.shape, np.float32)
-    for row, (first, last) in enumerate(ends):
-        broken[row, [at for at in (first - 1, last) if 0 <= at < broken.shape[1]]] = True
-        piece = np.concatenate([[0], np.cumsum(broken[row])])
-        lengths[row] = np.bincount(piece)[piece]
-    return lengths
 
 
 def features(evidence: Evidence) -> np.ndarray:
@@ -187,7 +175,7 @@ class Calibration:
     def __call__(self, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
         """Return confidence 0..1 and whether the sample is taken, both (rows, n)."""
         values = features(evidence)
-        plain = (evidence.piece >= SHORTEST_MM * _PX_PER_MM * _SUBCOLUMNS) & (evidence.mass >= LEAST_MASS)
+        plain = (evidence.piece >= LONG) & (evidence.mass >= LEAST_MASS)
         return probability(values, self.close), (probability(values, self.trace) >= self.keep) & plain
 
 
@@ -219,10 +207,10 @@ def lead_terms(recording: Recording, lead: str, error: tuple[tuple[float, float]
     """Return what tells how well a lead was read, (len(TERMS),); None where nothing of it was read.
 
     ratio: signal over expected noise in dB, the noise being what samples so sure are usually off by, what a shift by
-    PLACED_MM makes of the lead's slopes, and in a gap the trace's height on both sides of it, or the whole signal
-    where that is more; sure: the lowest tenth of the confidence; gap: share of the
-    lead's window that was not read; top: mean confidence of the samples furthest from rest, which hold most of the
-    signal; page: mean of that of all leads, since what blurs one complex blurs others.
+    PLACED_MM makes of the lead's slopes, and in a gap _HIGHER times the trace's height on both sides of it, or the
+    whole signal where that is more; doubt: logarithm of the share of doubtful samples, its sign turned; gap: share of
+    the lead's window that was not read; page: mean confidence of the samples of all leads that are furthest from rest,
+    which hold most of the signal, since what blurs one complex blurs others.
     """
     samples = recording.lead(lead).astype(float)
     read = np.isfinite(samples)
@@ -236,16 +224,17 @@ def lead_terms(recording: Recording, lead: str, error: tuple[tuple[float, float]
     off = np.interp(confidence, *np.array(error).T) / gain**2
     off = off + PLACED_MM**2 * _slope(recording, samples) ** 2
     # About the most frequent height, not the mean: what is blank counts as lying there.
-    power = max(float(np.mean((samples[read] - np.median(samples[read])) ** 2)), 1e-6)
-    # What is lost is rarely rest: gaps lie where complexes are steep, high, or run into another row.
     level = samples - np.median(samples[read])
+    power = max(float(np.mean(level[read] ** 2)), 1e-6)
+    # What is lost is rarely rest: gaps lie where complexes are steep, high, or run into another row.
     at = np.arange(len(samples))
-    missed = np.interp(at, at[read], level[read])[~read & _printed(recording, lead)] ** 2
+    missed = (_HIGHER * np.interp(at, at[read], level[read])[~read & _printed(recording, lead)]) ** 2
     lost = max(power, float(missed.mean())) if missed.size else power
     noise = (1 - gap) * float(off.mean()) + gap * lost
+    ratio = 10 * np.log10(((1 - gap) * power + gap * lost) / noise)
+    doubt = -np.log(_FEW_DOUBTS + np.mean(confidence < _DOUBTFUL))
     tops = [top for name in recording.leads if (top := _top_confidence(recording, name)) is not None]
-    top = _top_confidence(recording, lead)
-    return np.array([10 * np.log10(power / noise), np.quantile(confidence, 0.1), gap, top, np.mean(tops)])
+    return np.array([ratio, doubt, gap, np.mean(tops)])
 
 
 def _slope(recording: Recording, samples: np.ndarray) -> float:

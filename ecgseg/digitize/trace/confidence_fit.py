@@ -19,7 +19,6 @@ from ecgseg.digitize.trace.confidence import (
     CALIBRATION,
     CLOSE_MM,
     FEATURES,
-    SHORTEST_MM,
     TERMS,
     TRACE_MM,
     Calibration,
@@ -31,10 +30,10 @@ from ecgseg.digitize.trace.confidence import (
 )
 from ecgseg.digitize.trace.confidence_cases import PX_PER_MM, Case, draw_pages, read_case
 from ecgseg.digitize.trace.confidence_show import plot, summary
+from ecgseg.digitize.trace.pieces import LONG
 from ecgseg.digitize.trace.trace import strip_traces
 from ecgseg.metrics import score_page
 from ecgseg.recording import Recording
-from ecgseg.render.crops import SUBCOLUMNS
 
 MORE_IS_SURER = (1, 1, -1, 0, 1, 1, -1, 0, 0, -1)  # of FEATURES: no claim may rise with doubt
 MAX_WRONG = 0.02  # of the samples that are kept: share further off than WRONG_MM
@@ -62,7 +61,7 @@ def fit_samples(cases: list[Case]) -> Calibration:
             values.append(found.reshape(-1, len(FEATURES))[at])
             off.append(np.nan_to_num(distance.ravel()[at], nan=np.inf))
             height.append(np.abs(case.truth - case.zero).ravel()[at] / PX_PER_MM)
-            long.append(case.evidence.piece.ravel()[at] >= SHORTEST_MM * PX_PER_MM * SUBCOLUMNS)
+            long.append(case.evidence.piece.ravel()[at] >= LONG)
     x, e, long = np.concatenate(values), np.concatenate(off), np.concatenate(long)
     page = np.repeat(np.arange(len(off)) // 2, [len(o) for o in off])
     close, trace = monotone(x, e < CLOSE_MM, MORE_IS_SURER), logistic(x, e < TRACE_MM)
@@ -126,7 +125,8 @@ def error_table(confidence: np.ndarray, off: np.ndarray, bins: int = 24) -> tupl
     )
     groups = [order[a:b] for a, b in pairwise(edges) if b > a]
     at = [float(confidence[g].mean()) for g in groups]
-    error = [float(np.mean(np.minimum(off[g], _FAR_MM) ** 2)) for g in groups]
+    # A reading that is quite elsewhere is as wrong at 15 mm as at 2: a few such decided how sure all others seem.
+    error = [float(np.mean(np.minimum(off[g], TRACE_MM) ** 2)) for g in groups]
     falling = _falling(error, [len(g) for g in groups])
     return tuple((round(c, 5), round(v, 5)) for c, v in zip(at, falling, strict=True))
 
@@ -220,16 +220,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=CALIBRATION)
     parser.add_argument("--plot", type=Path, default=None)
     args = parser.parse_args(argv)
-    from ecgseg.nets.weights import load_net
+    from ecgseg.nets.runtime import open_net
 
-    net, info = load_net(args.weights)
+    net = open_net("strip", args.weights)
     cases = [case for page in draw_pages(args.pages, args.seed) if (case := read_case(net, page)) is not None]
     rows = held_out(cases)
     print(summary(rows))
     if args.plot:
         plot(rows, args.plot)
     fitted = fit_leads(cases, fit_samples(cases))
-    about = {"weights_sha256": info["sha256"], "pages": len(cases), "seed": args.seed, "module": __spec__.name}
+    about = {"weights_sha256": net.about["sha256"], "pages": len(cases), "seed": args.seed, "module": __spec__.name}
     write(fitted, args.out, about)
     print(f"kept from {fitted.keep:g}; written to {args.out}")
     return 0

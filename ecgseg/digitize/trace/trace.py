@@ -6,9 +6,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from scipy.ndimage import binary_dilation, label, uniform_filter1d
 
-from ecgseg.digitize.trace.confidence import CLAIM, SHORTEST_MM, Calibration, Evidence, piece_lengths, shipped
+from ecgseg.digitize.trace.confidence import CLAIM, Calibration, Evidence, shipped
 from ecgseg.digitize.trace.drift import Row, levels
 from ecgseg.digitize.trace.neighbours import read_apart
+from ecgseg.digitize.trace.pieces import LONG, mended, piece_lengths
 from ecgseg.digitize.trace.place import SEARCH_MM, after_pulse, ink_length, meeting, place_strips
 from ecgseg.digitize.trace.windows import cut, cut_along
 from ecgseg.nets.plain import STRIDE
@@ -265,7 +266,8 @@ def _evidence(columns, spans: list[Span], lefts: np.ndarray, level: np.ndarray, 
     # Strips may be moved by so much yet: their first samples must not be a piece apart.
     beyond = SEARCH_MM * _PX_PER_MM
     ends = np.array([(s.x0 - beyond, s.x1 + beyond) for s in spans]) - lefts[:, None]
-    piece = piece_lengths(found.pop("joined") > 0, np.rint(ends * SUBCOLUMNS).astype(np.int64))
+    joined = mended(found.pop("joined") > 0, found["y"], found["mass"])
+    piece = piece_lengths(joined, np.rint(ends * SUBCOLUMNS).astype(np.int64))
     return Evidence(left=lefts, level=level, piece=piece, **found)
 
 
@@ -288,7 +290,7 @@ def _read_again(net, image: np.ndarray, span: Span, first: Evidence, height: int
     far = np.abs(again.y[0, there] - span.centre) > border
     seen = again.mass[0, there] * again.ink[0, there]
     plainer = seen > first.mass[0, here] * first.ink[0, here]
-    long = again.piece[0, there] >= SHORTEST_MM * _PX_PER_MM * SUBCOLUMNS
+    long = again.piece[0, there] >= LONG
     # What the first crop shows at its very border is cut off, however plain it looks.
     cut_off = off[here] > height / 2 - EDGE_MM * _PX_PER_MM
     taken = _short_runs(far & long & (seen > CLAIM) & (plainer | cut_off))
