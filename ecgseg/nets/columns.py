@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ecgseg.runs import runs
+
 WINDOW = 6  # px on either side of a peak that belong to it: 0.75 mm at 8 px/mm, more than a line's width
 PEAKS = 3  # of a sub-column's distribution that may be the trace
 PLAIN = 0.9  # a peak of this mass is it
@@ -73,9 +75,8 @@ def steadiest(y: np.ndarray, mass: np.ndarray) -> np.ndarray:
     """
     n, count = y.shape
     chosen = np.zeros(n, int)
-    bounds = np.flatnonzero(np.diff(np.r_[False, mass[:, 0] < PLAIN, False].astype(np.int8)))
     nats = np.log(mass + LEAST_MASS)
-    for first, stop in bounds.reshape(-1, 2):
+    for first, stop in runs(mass[:, 0] < PLAIN):
         best, came = nats[first].copy(), np.zeros((stop - first, count), int)
         if first:
             best -= _step_cost(y[first - 1, 0], y[first])

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from ecgseg.recording import Recording
+from ecgseg.runs import runs
 
 NOTE = "Digitized from a picture of an ECG on paper by research software; not a medical device."
 
@@ -73,9 +74,7 @@ def software(recording: Recording) -> str:
 
 def gaps(samples: np.ndarray) -> list[tuple[int, int]]:
     """Return the runs (first, last + 1) of samples that are not there."""
-    missing = np.r_[False, ~np.isfinite(samples), False]
-    edges = np.flatnonzero(np.diff(missing.astype(np.int8)))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return [(int(a), int(b)) for a, b in runs(~np.isfinite(samples))]
 
 
 def plain(value):

@@ -16,6 +16,7 @@ from ecgseg.render.picture import take_picture
 from ecgseg.render.printed.scene import Scene, build_scene, centred
 from ecgseg.render.printed.style import sample_style
 from ecgseg.render.sheet.damage import Sheet, damage
+from ecgseg.runs import runs
 from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
 MEETS_MM = 4.0  # nearer than this to another row a trace is easily taken for it
@@ -282,8 +283,7 @@ def _pieces(points: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
     for _ in range(int(rng.integers(0, 3))):
         at, long = rng.uniform(x[0], x[-1]), np.exp(rng.uniform(np.log(2), np.log(80)))
         left &= (x < at) | (x > at + long)
-    bounds = np.flatnonzero(np.diff(np.r_[False, left, False].astype(np.int8))).reshape(-1, 2)
-    return [points[i:j] for i, j in bounds if j - i > 1]
+    return [points[i:j] for i, j in runs(left) if j - i > 1]
 
 
 def _usual_scale(rng: np.random.Generator) -> float:

@@ -18,7 +18,7 @@ TRACE_MM = 2.0  # what is further off is not the trace: a neighbour, a letter, a
 _PX_PER_MM, _SUBCOLUMNS = 8.0, 4
 _NEAR_MM = 2.5  # length over which two rows are compared: 0.1 s at 25 mm/s
 _ASTRAY_MM = 10.0  # a complex reaches into the next row for less than that, a trace that took its place does not
-_SAME_MM = 0.3  # two rows closer than this claim the same ink
+SAME_INK_MM = 0.3  # two rows closer than this claim the same ink
 # Of two rows that claim the same ink all along, each was right in 45 % on rendered pages, the plainer one no oftener.
 _SHARED_COST = 0.6
 CLAIM = 0.1  # mass times ink of a position that is more than the least unlikely one
@@ -132,7 +132,7 @@ def _shared(evidence: Evidence, plain: np.ndarray) -> tuple[np.ndarray, np.ndarr
     for a in range(len(y)):
         for b in range(len(y)):
             # A position without ink claims nothing.
-            close = (np.abs(y[a] - y[b]) < _SAME_MM * _PX_PER_MM) & (seen[b] > CLAIM)
+            close = (np.abs(y[a] - y[b]) < SAME_INK_MM * _PX_PER_MM) & (seen[b] > CLAIM)
             if a == b or not close.any():
                 continue
             share = uniform_filter1d(close.astype(float), _length())
@@ -144,7 +144,7 @@ def _shared(evidence: Evidence, plain: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def _crossed(evidence: Evidence, plain: np.ndarray) -> np.ndarray:
     """Return the share of the surroundings in which another row's trace passes the height of each sample, (rows, n)."""
     (y, seen), cuts = _side_by_side(evidence, evidence.y, plain)
-    length, margin = _length(_CROSSING_MM), _SAME_MM * _PX_PER_MM
+    length, margin = _length(_CROSSING_MM), SAME_INK_MM * _PX_PER_MM
     drawn = np.nan_to_num(seen) > CLAIM
     low = minimum_filter1d(np.where(drawn, y, np.inf), length, axis=1) - margin
     high = maximum_filter1d(np.where(drawn, y, -np.inf), length, axis=1) + margin

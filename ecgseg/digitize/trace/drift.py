@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ecgseg.runs import runs
 from ecgseg.subcolumns import SUBCOLUMNS
 
 _SUB_PER_MM = 8 * SUBCOLUMNS
@@ -120,7 +121,7 @@ def _extend(known: np.ndarray, last: int, ahead: list[int], row: Row, px_per_mm:
 
 def _longest(true: np.ndarray) -> slice | None:
     """Return the longest run of true (n,), None if there is none."""
-    bounds = np.flatnonzero(np.diff(np.r_[False, true, False].astype(np.int8))).reshape(-1, 2)
+    bounds = runs(true)
     if not len(bounds):
         return None
     first, stop = bounds[np.argmax(bounds[:, 1] - bounds[:, 0])]

@@ -12,6 +12,7 @@ import numpy as np
 
 from ecgseg.digitize.trace.confidence import Calibration, Evidence
 from ecgseg.erase import erased
+from ecgseg.runs import runs
 from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
 _PX_PER_MM = 8.0
@@ -107,14 +108,13 @@ def _doubted(evidence: Evidence, sure: np.ndarray, inside: np.ndarray, i: int) -
 
 def _runs(wanted: np.ndarray, apart_mm: float) -> list[tuple[int, int]]:
     """Return the stretches in which `wanted` (n,) is true, those closer than `apart_mm` as one."""
-    bounds = np.flatnonzero(np.diff(np.r_[False, wanted, False].astype(np.int8))).reshape(-1, 2)
-    runs: list[tuple[int, int]] = []
-    for first, last in bounds.tolist():
-        if runs and first - runs[-1][1] < apart_mm * _PX_PER_MM * SUBCOLUMNS:
-            runs[-1] = (runs[-1][0], last)
+    joined: list[tuple[int, int]] = []
+    for first, last in runs(wanted).tolist():
+        if joined and first - joined[-1][1] < apart_mm * _PX_PER_MM * SUBCOLUMNS:
+            joined[-1] = (joined[-1][0], last)
         else:
-            runs.append((first, last))
-    return runs
+            joined.append((first, last))
+    return joined
 
 
 def _windows(places: list[tuple[int, int]], around_mm: float) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from ecgseg.digitize.locate.locate import LocatedStrip
+from ecgseg.runs import runs
 
 _PX = 8.0  # px/mm of the flat page
 BEFORE_MM = 2.0  # a bar is looked for this far on both sides of where two strips meet
@@ -163,8 +164,7 @@ def _longest_runs(on: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where the longest run of each column (h, w) begins and where it ends, (w,) each; equal where none is."""
     begins, ends = np.zeros(on.shape[1], int), np.zeros(on.shape[1], int)
     for k, column in enumerate(on.T):
-        edges = np.flatnonzero(np.diff(np.r_[False, column, False].astype(np.int8)))
-        if len(edges):
-            longest = int(np.argmax(edges[1::2] - edges[::2]))
-            begins[k], ends[k] = edges[2 * longest], edges[2 * longest + 1]
+        found = runs(column)
+        if len(found):
+            begins[k], ends[k] = found[np.argmax(found[:, 1] - found[:, 0])]
     return begins, ends

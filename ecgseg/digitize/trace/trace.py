@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from scipy.ndimage import binary_dilation, label, uniform_filter1d
 
-from ecgseg.digitize.trace.confidence import CLAIM, Calibration, Evidence, shipped
+from ecgseg.digitize.trace.confidence import CLAIM, SAME_INK_MM, Calibration, Evidence, shipped
 from ecgseg.digitize.trace.drift import Row, levels
 from ecgseg.digitize.trace.neighbours import read_apart
 from ecgseg.digitize.trace.pieces import LONG, mended, piece_lengths
@@ -29,7 +29,6 @@ BREAK_MM = 1.2  # from one sub-column to the next: 100 mV/s, more than a QRS doe
 BEYOND_MM = 8.0  # beyond where a row was found its ends are looked for, where its length is measured
 AWAY_MM = 1.5  # off its zero line a row that drifts is read about its level
 _ALONG = ("level", "y", "mass", "spread", "ink", "piece")
-SAME_MM = 0.3  # two rows closer than this follow the same ink
 AROUND_MM = 20.0  # of row on either side of such a place: half a heart beat, and more than the network sees
 
 
@@ -235,7 +234,7 @@ def _taken_over(along: Evidence, evidence: Evidence, i: int) -> np.ndarray:
         if j != i:
             at, there = evidence.beside(i, j)
             seen = there & (evidence.mass[j, at] * evidence.ink[j, at] > UNSURE)
-            same = seen & (np.abs(evidence.y[j, at] - along.y[0]) < SAME_MM * _PX_PER_MM)
+            same = seen & (np.abs(evidence.y[j, at] - along.y[0]) < SAME_INK_MM * _PX_PER_MM)
             over |= uniform_filter1d(same.astype(float), round(COMPLEX_MM * _PX_PER_MM * SUBCOLUMNS)) > 0.5
     return over[None]
 
