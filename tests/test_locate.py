@@ -243,6 +243,17 @@ def test_of_two_records_side_by_side_the_left_is_read():
     assert any("two records" in w and "left" in w for w in located.warnings)
 
 
+def test_names_without_rows_beside_a_record_are_no_second_one():
+    scene, found = page("12x1", 16, names="left")
+    stray = shifted(found, 150, 0)
+    first = min(found.stretches, key=lambda s: s.baseline)  # one row seems to begin where no other does
+    stray = replace(
+        stray, names=[*found.names, *stray.names], stretches=[*stray.stretches, replace(first, x1=first.x0 + 20 * PX)]
+    )
+    located = locate(stray, PX)
+    assert not any("side by side" in w for w in located.warnings)
+
+
 def test_a_record_that_runs_off_the_left_edge():
     scene, found = page("3x4_1r", 17)
     cut = scene.traces[0].x0 + 40.0

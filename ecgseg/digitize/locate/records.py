@@ -68,7 +68,7 @@ def side_by_side(rows: list[Row], names: Names) -> float | None:
             held += (x >= x0) & (x <= x1)
     empty = np.flatnonzero(np.diff(np.r_[0, (held <= 0.15 * len(rows)).astype(int), 0]))
     for first, last in empty.reshape(-1, 2):
-        if (last - first) * 0.5 < APART:
+        if (last - first) * 0.5 < APART or not first or last == len(x):  # there are rows on both sides
             continue
         sure = [(n.lead, edge < x[first]) for n, edge in zip(names.names, names.left, strict=True) if n.score >= SURE]
         if _alike({lead for lead, on_left in sure if on_left}, {lead for lead, on_left in sure if not on_left}):
