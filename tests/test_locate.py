@@ -244,7 +244,7 @@ def test_of_two_records_side_by_side_the_left_is_read():
 
 
 def test_names_without_rows_beside_a_record_are_no_second_one():
-    scene, found = page("12x1", 16, names="left")
+    _, found = page("12x1", 16, names="left")
     stray = shifted(found, 150, 0)
     first = min(found.stretches, key=lambda s: s.baseline)  # one row seems to begin where no other does
     stray = replace(
