@@ -13,7 +13,8 @@ from ecgseg.digitize.calibrate.ocr import TextLibraryError, find_lines
 from ecgseg.digitize.files.read import Picture, read_picture
 from ecgseg.digitize.flat.flatten import flat_page
 from ecgseg.digitize.flat.grid import FlatPage
-from ecgseg.digitize.locate.find import PageMaps, look
+from ecgseg.digitize.flat.gridless import without_grid
+from ecgseg.digitize.locate.find import PageMaps, look, with_faint_names
 from ecgseg.digitize.locate.findings import Findings
 from ecgseg.digitize.locate.fit import of_other_length
 from ecgseg.digitize.locate.locate import Located
@@ -41,6 +42,7 @@ AGREES = 0.8  # of leads with the laws between them: a page that lies upright, r
 PLAINLY = 0.2  # better agreement that makes a turned page believed
 CONFIRMS = 0.6  # of a layout with all its names: the page's scale is right
 MAYBE = 0.15  # probability from which a page's text may lie so
+CONTRADICTED, SPELLED = 0.3, 0.6  # agreement of leads with the laws, and share of names read, below which none counts
 HARDLY = 0.02  # … where nothing else is named
 MIRRORED = 0.9
 ROWS_ALIKE = 0.002  # of their length: what the ends of rows are told by
@@ -247,7 +249,7 @@ class Digitizer:
     def _pages(self, flat: FlatPage, said: tuple[str, ...], clock: Clock) -> list[_Page]:
         """Return the records on a flat page in reading order; `said`: warnings so far."""
         clock.lap("flatten")
-        pages = [self._upright(flat, clock)]
+        pages = [self._believed(self._upright(flat, clock), clock)]
         while pages[-1].rest is not None:
             try:
                 pages.append(self._located(pages[0].flat, pages[-1].rest, clock))
@@ -255,7 +257,7 @@ class Digitizer:
                 said = (*said, f"there seems to be another record on the page, but it could not be read: {error}")
                 break
         boxes = [_box(page.located) for page in pages]
-        return [replace(pages[k], said=said) for k in reading_order(boxes)]
+        return [replace(pages[k], said=(*said, *pages[k].said)) for k in reading_order(boxes)]
 
     def _readings(self, pages: list[_Page], shape, clock: Clock) -> list[Reading]:
         """Return the readings of records; `shape`: the picture's."""
@@ -317,6 +319,21 @@ class Digitizer:
         # A page is read as its text lies unless another way is plainly better.
         return best if _belief(best) > _belief(read[0]) + PLAINLY else read[0]
 
+    def _believed(self, page: _Page, clock: Clock) -> _Page:
+        """Return the page; without its leads' names where few of them were read and its leads break their laws.
+
+        Where names and starts of half a page's strips are overlooked, another layout seems to fit.
+        """
+        located, opt = page.located, self.options
+        if page.recording is None or opt.layout or page.agreement >= CONTRADICTED or _spelled(located):
+            return page
+        maps = page.rest[0] if page.rest else self._look(page.flat.image)[0]
+        broken = f"the leads of layout {located.layout.name}, which fits best, break the laws between them"
+        place = partial(locate_on, speed=page.calibration.speed, layout=None, trace=maps.trace, named=False)
+        nameless = place(page.flat, page.findings)
+        clock.lap("locate")
+        return replace(page, located=nameless, said=(*page.said, broken), traces=None, recording=None, agreement=0.5)
+
     def _tried(self, read: list, refused, flat: FlatPage, seen, clock: Clock) -> tuple[list, LayoutError | None]:
         """Return `read` with one more reading, or the first reason why there is none."""
         try:
@@ -330,8 +347,15 @@ class Digitizer:
         opt = self.options
         maps, findings = seen or self._look(flat.image)
         clock.lap("find")
-        lines = cache(lambda: find_lines(flat.image)) if opt.find_text else None
+        clear = cache(lambda: without_grid(flat.image))
+        lines = cache(lambda: find_lines(flat.image if clear() is None else clear())) if opt.find_text else None
         calibration, located = self._locate(flat, maps, findings, lines, clock)
+        if not (_confirms(located) and _spelled(located)):
+            more = with_faint_names(self.nets.page, self.nets.name, flat.image, maps, findings, clear())
+            clock.lap("find")
+            if len(more.names) > len(findings.names):
+                findings = more
+                calibration, located = self._locate(flat, maps, findings, lines, clock)
         rest = None
         if located.parts:
             # By itself: another record's names and pulses say nothing of this one.
@@ -412,6 +436,11 @@ def _confirms(located: Located) -> bool:
     """Return whether a page's scale is confirmed by what was found: rows and names of a layout, as long as that has."""
     known = located.layout is not None and located.layout.name != "custom" and not of_other_length(located.layout)
     return known and located.confidence >= CONFIRMS
+
+
+def _spelled(located: Located) -> bool:
+    """Return whether the names of most strips were read."""
+    return located.names_agreeing >= SPELLED * len(located.strips)
 
 
 def _box(located: Located) -> tuple[float, float, float, float]:

@@ -18,6 +18,7 @@ FLAT_PER_INPUT = 2  # flat px (8 a mm) that one pixel of the network's input ave
 FLAT_PER_CELL = 4  # flat px that one cell of its maps (2 a mm) covers
 SURE = 0.5  # a map's value from which something is there
 NAME_SURE = 0.35  # of a name: what is none is told by the name network
+FAINT_NAME, READ = 0.15, 0.7  # … on a trace or under a grid, and how sure of it the name network must be there
 MIN_NAME_CELLS = 4  # 1 mm²: less is no letter
 MIN_TEXT_CELLS = 12
 MIN_PULSE_CELLS = 20  # 5 mm²; a pulse covers 25 and more
@@ -84,13 +85,27 @@ def read_names(net, image: np.ndarray, names: list[LeadName]) -> list[LeadName]:
     return sorted(without_words_before(read, FLAT_PX_PER_MM), key=_reading_order)
 
 
-def find(maps: PageMaps) -> Findings:
-    """Return what the maps show, in flat px, sorted from the top and from the left.
+def with_faint_names(page_net, name_net, image, maps: PageMaps, findings: Findings, clear) -> Findings:
+    """Return findings with the names that are faintly seen in the maps of a flat page too, and plainly read.
+
+    image (H, W, 3) uint8: the page; clear: the same without its grid, where that hides letters, else None.
+    """
+    seen = find(maps, FAINT_NAME).names
+    if clear is not None:
+        seen = [*seen, *find(page_maps(page_net, clear), FAINT_NAME).names]
+    known = {(n.x, n.y) for n in findings.names}
+    more = read_names(name_net, image, [n for n in seen if (n.x, n.y) not in known])
+    # Ticks and steep waves are faint I's.
+    return replace(findings, names=[*findings.names, *(n for n in more if n.score >= READ and n.lead != "I")])
+
+
+def find(maps: PageMaps, name_sure: float = NAME_SURE) -> Findings:
+    """Return what the maps show, in flat px, sorted from the top and from the left; names from `name_sure` on.
 
     The leads of its names are the page network's guesses: `read_names` reads them at full resolution.
     """
     names, texts, pulses = [], [], []
-    for k, box, cells in _texts(maps.text):
+    for k, box, cells in _texts(maps.text, name_sure):
         if k == TURNED[1] and cells >= MIN_TEXT_CELLS:
             texts.append(box)
         elif k == TURNED[2] and cells >= MIN_PULSE_CELLS:
@@ -117,7 +132,7 @@ def _flat(cells) -> np.ndarray:
     return FLAT_PER_CELL * np.asarray(cells, float) + 0.5
 
 
-def _texts(text: np.ndarray) -> list[tuple[int, Box, int]]:
+def _texts(text: np.ndarray, name_sure: float) -> list[tuple[int, Box, int]]:
     """Return (class, box, cells) of each connected piece of text or pulse.
 
     A pulse may touch a lead's name, so pieces are those of names, of calibration texts, and of pulses apart. A
@@ -125,7 +140,7 @@ def _texts(text: np.ndarray) -> list[tuple[int, Box, int]]:
     """
     found = []
     names = text[1 : TURNED[0] + 1]
-    kinds = ((1, names, NAME_SURE), (TURNED[1], text[TURNED[1]][None], SURE), (TURNED[2], text[TURNED[2]][None], SURE))
+    kinds = ((1, names, name_sure), (TURNED[1], text[TURNED[1]][None], SURE), (TURNED[2], text[TURNED[2]][None], SURE))
     for first, layer, least in kinds:
         there = layer.sum(axis=0)
         labels, _ = ndimage.label(there > least, np.ones((3, 3)))

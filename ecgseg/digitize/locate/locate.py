@@ -108,6 +108,7 @@ def locate(
     speeds: tuple[float, ...] | None = None,
     several: bool = True,
     speed_told: bool = True,
+    named: bool = True,
 ) -> Located:
     """Find the strips of a page in what was found on it.
 
@@ -115,7 +116,8 @@ def locate(
     of these is taken instead. `layout` names the layout where it is known. `trace` (h, w) is the probability of trace
     ink at half the flat page's scale: it makes the start exact, names rhythm strips and tests the leads' laws.
     Unless `several`, no record in another layout is looked for beside the first one. Unless `speed_told`, rows that
-    would have their usual seconds at another speed are not named: their times would be wrong by a factor.
+    would have their usual seconds at another speed are not named: their times would be wrong by a factor. Unless
+    `named`, no layout is believed.
     Raises LayoutError if there are no rows of trace, or not those of the given layout.
     """
     rows = find_rows(findings, px_per_mm)
@@ -138,8 +140,10 @@ def locate(
         best, share = fits[0], 1.0
         if best.found_rows < MIN_FOUND * forced.n_rows:
             raise LayoutError(too_few_rows(rows, forced, best.evidence.speed))
-    else:
+    elif named:
         best, share = _decide(fits, echoes, speed_told)
+    else:
+        best, share = next(f for f in fits if f.layout.name == "unnamed"), 1.0
     fit, sure, said = _with_free_names(best, echoes)
     if beside is not None:
         said.append("there are two records side by side on the page: the left one is read, the other left out")

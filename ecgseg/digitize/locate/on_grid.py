@@ -29,12 +29,21 @@ def locate_on(
     layout: str | Layout | None,
     trace: np.ndarray | None,
     speed_told: bool = True,
+    named: bool = True,
 ) -> Located:
     """Locate the strips of a flat page as `locate` does; where nothing is named, only the rows on its grid count.
 
     A grid may fade under a flash: names are believed rather than it. Raises LayoutError.
     """
-    place = partial(locate, px_per_mm=flat.px_per_mm, speed=speed, layout=layout, trace=trace, speed_told=speed_told)
+    place = partial(
+        locate,
+        px_per_mm=flat.px_per_mm,
+        speed=speed,
+        layout=layout,
+        trace=trace,
+        speed_told=speed_told,
+        named=named,
+    )
     located = place(findings)
     if located.named:
         return located
