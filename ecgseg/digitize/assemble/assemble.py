@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import firwin
 
-from ecgseg.digitize.assemble.reconcile import merge_prints
+from ecgseg.digitize.assemble.reconcile import merge_prints, odds_against
 from ecgseg.digitize.assemble.verify import IDENTITIES, identity_residual
 from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.trace.confidence import Calibration, lead_quality
@@ -16,6 +16,7 @@ from ecgseg.recording import Recording
 MIN_CONFIDENCE = 0.05  # what is likelier something else than trace is left out before; see confidence.Calibration
 BRIDGE_S = 0.02  # a QRS flank may be faint for this long and still be known from both sides
 PEAK_MM, SLOPE_SAMPLES = 1.0, 4  # of a peak that a bridge would cut off; sub-columns on either side that tell of it
+UNLIKE_R = 0.5  # correlation with the short strip below which a rhythm strip is something else
 MIN_REPEAT_R = 0.9  # two prints of one lead over the same seconds correlate better than this
 USUAL_GAIN = 10.0  # mm/mV
 
@@ -44,7 +45,8 @@ def assemble(
 
     Paper does not say where 0 mV is: each strip's zero is its own most frequent height, which is the
     isoelectric line unless the strip wanders. A lead printed both as a rhythm strip and as a short strip
-    is taken from both, see `reconcile.merge_prints`.
+    is taken from both, see `reconcile.merge_prints`, but for a rhythm strip that is nothing like the short one: that is
+    left out.
     Raises ValueError if strips and traces do not match in number, or a lead has no gain.
     """
     if len(strips) != len(traces):
@@ -66,13 +68,17 @@ def assemble(
         )
         here = slice(first, first + len(mv))
         if strip.lead in windows:
-            signal[i, here], confidence[i, here], repeat = merge_prints(
-                signal[i, here], confidence[i, here], mv, conf, fs
-            )
+            before = signal[i, here], confidence[i, here]
+            signal[i, here], confidence[i, here], repeat = merge_prints(*before, mv, conf, fs)
             if repeat:
                 repeats[strip.lead] = repeat
             t0, t1 = windows[strip.lead]
             windows[strip.lead] = (min(t0, strip.t0), max(t1, strip.t1))
+            if repeat and repeat["r"] < UNLIKE_R and not strip.rhythm:
+                # What lies in a column of leads is surely a lead; what lies below may be a sheet's edge.
+                signal[i], confidence[i] = np.nan, 0.0
+                signal[i, here], confidence[i, here] = mv, odds_against(conf, before[1])
+                windows[strip.lead] = (strip.t0, strip.t1)
         else:
             signal[i, here], confidence[i, here] = mv, conf
             windows[strip.lead] = (strip.t0, strip.t1)
@@ -180,7 +186,8 @@ def repeat_warnings(repeats: dict[str, dict[str, float]]) -> list[str]:
     """Return a sentence for each lead whose two prints disagree."""
     return [
         f"{lead}: the rhythm strip and the short strip disagree (r {r['r']:.2f}, {r['rms_mv']:.2f} mV RMS): "
-        "the layout or one of the two traces may be wrong"
+        + ("the rhythm strip is left out, and " if r["r"] < UNLIKE_R else "")
+        + "the layout or one of the two traces may be wrong"
         for lead, r in repeats.items()
         if r["r"] < MIN_REPEAT_R
     ]

@@ -42,7 +42,7 @@ def merge_prints(
     total = np.maximum(weight[0] + weight[1], 1e-9)
     if r < MIN_R:
         signal, sure = _filled(kept, kept_confidence, other, confidence)
-        return signal, np.where(apart, weight[0] ** 2 / total, sure), report
+        return signal, np.where(apart, odds_against(*weight), sure), report
     mean = (np.nan_to_num(kept) * weight[0] + np.nan_to_num(other) * weight[1]) / total
     size = max(1, round(_ABOUT_S * fs))
     first = uniform_filter1d(weight[0], size) >= uniform_filter1d(weight[1], size)
@@ -52,6 +52,11 @@ def merge_prints(
     best = np.maximum(*weight)
     sure = np.where(both & ~apart, best, np.where(apart, np.where(first, *weight) ** 2 / total, sure))
     return signal, sure, report
+
+
+def odds_against(sure: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the confidence (n,) of a print that another one, of confidence `other`, contradicts."""
+    return sure**2 / np.maximum(sure + other, 1e-9)
 
 
 def _filled(kept, kept_confidence, other, confidence) -> tuple[np.ndarray, np.ndarray]:

@@ -39,6 +39,7 @@ MIN_SPELLED, SPELLED = 6, 0.8  # names, and their share of all strips, that tell
 ROW_SECONDS = 10.0  # of most pages' rows
 SAME = 0.1  # by which speeds may differ and be one
 MOSTLY_SPELLED = 0.6  # their share that tells one whose rows are of another length
+LEAST_RHYTHM = 0.001  # … of one whose rows all can be leads, for it to be believed rather than one with others
 MAYBE_RHYTHM = 0.3  # of the probability of all layouts that differ in their rhythm strips alone
 SAME_START = 5.0  # mm: fits that start no further apart put a strip in the same place
 WITHIN = 15.0  # nats from the best in which a fit is looked at more closely
@@ -178,7 +179,9 @@ def _decide(fits: list[Fit], echoes: Echoes | None, speed_told: bool) -> tuple[F
     # Layouts that differ in their rhythm strips alone agree on all other leads: a row that may be one is read.
     alike = [(fit, p) for fit, p in zip(fits, shares, strict=True) if fit is best or _same_leads(fit, best)]
     share = sum(p for _, p in alike)
-    likely = [fit for fit, p in alike if p >= MAYBE_RHYTHM * share]
+    # A sheet's edge in the rows' step looks more like a row than not, but what repeats no lead tells nothing.
+    usual = [(fit, p) for fit, p in alike if p >= LEAST_RHYTHM * share and not _strange(fit, echoes)] or alike
+    likely = [fit for fit, p in usual if p >= MAYBE_RHYTHM * sum(p for _, p in usual)]
     best = max(likely, key=lambda fit: (not _strange(fit, echoes), fit.found_rows, fit.score))
     if best is plain:
         custom = named_by_print(plain) if speed_told or not _of_other_speed(plain, ROW_SECONDS) else None
@@ -196,7 +199,8 @@ def _strange(fit: Fit, echoes: Echoes | None) -> set[int]:
     """Return the rhythm rows of a fit that have no name and whose curve can be that of no lead."""
     if echoes is None or not fit.layout.rhythm_rows:
         return set()
-    named = {s.row for s, k in zip(fit.layout.strips, fit.names, strict=True) if k >= 0}
+    names = fit.evidence.names.names
+    named = {s.row for s, k in zip(fit.layout.strips, fit.names, strict=True) if k >= 0 and names[k].score >= SURE_NAME}
     return echoes.strange(fit) - named
 
 
