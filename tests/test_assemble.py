@@ -155,6 +155,14 @@ def test_disagreeing_repeat_and_wrong_layout_are_told():
     traces[-1] = (x, y[::-1].copy(), conf)
     rec = assemble(located.strips, traces, PX)
     assert any(w.startswith("II: the rhythm strip and the short strip disagree") for w in rec.warnings)
+    assert any("the rhythm strip is left out" in w for w in rec.warnings)
+    short = next(k for k, s in enumerate(located.strips) if s.lead == "II" and not s.rhythm)
+    window = (located.strips[short].t0, located.strips[short].t1)
+    assert rec.windows["II"] == window and np.isnan(rec.lead("II")[round(window[1] * 500) + 5 :]).all()
+    alone = [k for k, s in enumerate(located.strips) if not s.rhythm]
+    plain = assemble([located.strips[k] for k in alone], [traces[k] for k in alone], PX, seconds=10.0)
+    assert np.array_equal(rec.lead("II"), plain.lead("II"), equal_nan=True)
+    assert rec.quality["II"] < plain.quality["II"]
     score, warnings = verify_layout(rec, located.layout)
     assert score < 0.8 and warnings
 

@@ -347,8 +347,9 @@ def test_names_at_all_strips_tell_a_layout_whose_starts_were_not_found():
     assert not locate(without_names(astray), PX).named
 
 
-def test_the_edge_of_a_sheet_is_no_rhythm_strip():
-    """A level line below the rows, as long as these and with no name, repeats no lead."""
+@pytest.mark.parametrize("stray", [None, "V1"])
+def test_the_edge_of_a_sheet_is_no_rhythm_strip(stray):
+    """A level line below the rows, as long as these and with no name but a doubtful one, repeats no lead."""
     scene, found = page("6x2_0r", 4)
     last, pitch = scene.traces[-1], 0.5 * (scene.traces[-1].baseline - scene.traces[-5].baseline)
     y = (last.baseline + pitch) * PX
@@ -356,6 +357,10 @@ def test_the_edge_of_a_sheet_is_no_rhythm_strip():
     trace = draw_trace(scene)
     trace = np.pad(trace, ((0, max(0, round(y / 2) + 8 - len(trace))), (0, 0)))
     trace[round(y / 2) - 1 : round(y / 2) + 1, round(edge.x0 / 2) : round(edge.x1 / 2)] = 1
+    if stray:
+        x0 = scene.traces[0].x0 * PX
+        name = LeadName(x0, y - 40, x0 + 30, y - 20, score=0.17, lead=stray)
+        found = replace(found, names=[*found.names, name])
     located = locate(replace(found, stretches=[*found.stretches, edge]), PX, trace=trace)
     assert located.named and "R7" not in located.layout.name
     limb = {s.lead for s in located.strips if not s.rhythm}

@@ -68,7 +68,7 @@ def assemble(
         )
         here = slice(first, first + len(mv))
         if strip.lead in windows:
-            before = signal[i, here], confidence[i, here]
+            before = signal[i, here].copy(), confidence[i, here].copy()
             signal[i, here], confidence[i, here], repeat = merge_prints(*before, mv, conf, fs)
             if repeat:
                 repeats[strip.lead] = repeat
