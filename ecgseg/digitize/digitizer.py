@@ -322,17 +322,19 @@ class Digitizer:
     def _believed(self, page: _Page, clock: Clock) -> _Page:
         """Return the page; without its leads' names where few of them were read and its leads break their laws.
 
-        Where names and starts of half a page's strips are overlooked, another layout seems to fit.
+        Where names and starts of half a page's strips are overlooked, another layout seems to fit. Noise breaks laws
+        too, but not as the page network sees them, at 4 px/mm.
         """
         located, opt = page.located, self.options
-        if page.recording is None or opt.layout or page.agreement >= CONTRADICTED or _spelled(located):
+        broken = page.agreement < CONTRADICTED and _laws_seen(located) <= 0
+        if page.recording is None or opt.layout or not broken or _spelled(located):
             return page
         maps = page.rest[0] if page.rest else self._look(page.flat.image)[0]
-        broken = f"the leads of layout {located.layout.name}, which fits best, break the laws between them"
+        why = f"the leads of layout {located.layout.name}, which fits best, break the laws between them"
         place = partial(locate_on, speed=page.calibration.speed, layout=None, trace=maps.trace, named=False)
         nameless = place(page.flat, page.findings)
         clock.lap("locate")
-        return replace(page, located=nameless, said=(*page.said, broken), traces=None, recording=None, agreement=0.5)
+        return replace(page, located=nameless, said=(*page.said, why), traces=None, recording=None, agreement=0.5)
 
     def _tried(self, read: list, refused, flat: FlatPage, seen, clock: Clock) -> tuple[list, LayoutError | None]:
         """Return `read` with one more reading, or the first reason why there is none."""
@@ -441,6 +443,11 @@ def _confirms(located: Located) -> bool:
 def _spelled(located: Located) -> bool:
     """Return whether the names of most strips were read."""
     return located.names_agreeing >= SPELLED * len(located.strips)
+
+
+def _laws_seen(located: Located) -> float:
+    """Return the nats of the laws between a located layout's leads, as its page shows them; 0 where it does not."""
+    return next((c.parts.get("laws", 0.0) for c in located.candidates if c.layout.name == located.layout.name), 0.0)
 
 
 def _box(located: Located) -> tuple[float, float, float, float]:
