@@ -31,7 +31,13 @@ def located_page(digitizer, names: int, with_trace: bool, agreement: float) -> _
 
 @pytest.mark.parametrize(
     "names, with_trace, agreement, believed",
-    [(3, False, 0.1, False), (3, False, 0.5, True), (6, False, 0.1, True), (3, True, 0.1, True)],
+    [
+        (3, False, 0.1, False),
+        (5, False, 0.1, False),
+        (3, False, 0.5, True),
+        (6, False, 0.1, True),
+        (3, True, 0.1, True),
+    ],
 )
 def test_few_names_and_broken_laws_leave_strips_unnamed(reader, names, with_trace, agreement, believed):
     page = located_page(reader, names, with_trace, agreement)

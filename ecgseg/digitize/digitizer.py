@@ -42,7 +42,8 @@ AGREES = 0.8  # of leads with the laws between them: a page that lies upright, r
 PLAINLY = 0.2  # better agreement that makes a turned page believed
 CONFIRMS = 0.6  # of a layout with all its names: the page's scale is right
 MAYBE = 0.15  # probability from which a page's text may lie so
-CONTRADICTED, SPELLED = 0.3, 0.6  # agreement of leads with the laws, and share of names read, below which none counts
+SPELLED = 0.6  # share of names read from which no more are looked for
+CONTRADICTED, ALL_SPELLED = 0.3, 0.9  # agreement of leads with the laws, and share of names, below which none counts
 HARDLY = 0.02  # … where nothing else is named
 MIRRORED = 0.9
 ROWS_ALIKE = 0.002  # of their length: what the ends of rows are told by
@@ -320,14 +321,14 @@ class Digitizer:
         return best if _belief(best) > _belief(read[0]) + PLAINLY else read[0]
 
     def _believed(self, page: _Page, clock: Clock) -> _Page:
-        """Return the page; without its leads' names where few of them were read and its leads break their laws.
+        """Return the page; without its leads' names where some of them were not read and its leads break their laws.
 
         Where names and starts of half a page's strips are overlooked, another layout seems to fit. Noise breaks laws
         too, but not as the page network sees them, at 4 px/mm.
         """
         located, opt = page.located, self.options
         broken = page.agreement < CONTRADICTED and _laws_seen(located) <= 0
-        if page.recording is None or opt.layout or not broken or _spelled(located):
+        if page.recording is None or opt.layout or not broken or _spelled(located, ALL_SPELLED):
             return page
         maps = page.rest[0] if page.rest else self._look(page.flat.image)[0]
         why = f"the leads of layout {located.layout.name}, which fits best, break the laws between them"
@@ -440,9 +441,9 @@ def _confirms(located: Located) -> bool:
     return known and located.confidence >= CONFIRMS
 
 
-def _spelled(located: Located) -> bool:
-    """Return whether the names of most strips were read."""
-    return located.names_agreeing >= SPELLED * len(located.strips)
+def _spelled(located: Located, share: float = SPELLED) -> bool:
+    """Return whether the names of most strips, or another share of them, were read."""
+    return located.names_agreeing >= share * len(located.strips)
 
 
 def _laws_seen(located: Located) -> float:
