@@ -64,7 +64,8 @@ def test_errors_fall_with_confidence_and_keep_their_mean():
     table = error_table(confidence, np.abs(rng.normal(0, 2.0 - 1.5 * confidence)))
     at, error = np.array(table).T
     assert (np.diff(at) > 0).all() and (np.diff(error) <= 0).all()
-    assert error[-1] == pytest.approx(0.3, abs=0.15) and error[0] == pytest.approx(4, rel=0.3)
+    # What is further off than 2 mm counts as that: of a deviation of 2 mm 2.06 mm² are left of 4.
+    assert error[-1] == pytest.approx(0.3, abs=0.15) and error[0] == pytest.approx(2.06, rel=0.1)
 
 
 def test_threshold_prefers_gaps_to_wrong_values():
