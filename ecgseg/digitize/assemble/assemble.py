@@ -68,17 +68,17 @@ def assemble(
         )
         here = slice(first, first + len(mv))
         if strip.lead in windows:
-            before = signal[i, here].copy(), confidence[i, here].copy()
-            signal[i, here], confidence[i, here], repeat = merge_prints(*before, mv, conf, fs)
+            merged, sure, repeat = merge_prints(signal[i, here], confidence[i, here], mv, conf, fs)
             if repeat:
                 repeats[strip.lead] = repeat
             t0, t1 = windows[strip.lead]
             windows[strip.lead] = (min(t0, strip.t0), max(t1, strip.t1))
             if repeat and repeat["r"] < UNLIKE_R and not strip.rhythm:
                 # What lies in a column of leads is surely a lead; what lies below may be a sheet's edge.
+                merged, sure = mv, odds_against(conf, confidence[i, here])
                 signal[i], confidence[i] = np.nan, 0.0
-                signal[i, here], confidence[i, here] = mv, odds_against(conf, before[1])
                 windows[strip.lead] = (strip.t0, strip.t1)
+            signal[i, here], confidence[i, here] = merged, sure
         else:
             signal[i, here], confidence[i, here] = mv, conf
             windows[strip.lead] = (strip.t0, strip.t1)

@@ -181,8 +181,8 @@ def _decide(fits: list[Fit], echoes: Echoes | None, speed_told: bool) -> tuple[F
     share = sum(p for _, p in alike)
     # A sheet's edge in the rows' step looks more like a row than not, but what repeats no lead tells nothing.
     usual = [(fit, p) for fit, p in alike if p >= LEAST_RHYTHM * share and not _strange(fit, echoes)] or alike
-    likely = [fit for fit, p in usual if p >= MAYBE_RHYTHM * sum(p for _, p in usual)]
-    best = max(likely, key=lambda fit: (not _strange(fit, echoes), fit.found_rows, fit.score))
+    likely = [fit for fit, p in usual if p >= MAYBE_RHYTHM * sum(p for _, p in usual)] or [usual[0][0]]
+    best = max(likely, key=lambda fit: (fit.found_rows, fit.score))
     if best is plain:
         custom = named_by_print(plain) if speed_told or not _of_other_speed(plain, ROW_SECONDS) else None
         return (custom, share * _all_read_right(custom)) if custom else (plain, share)

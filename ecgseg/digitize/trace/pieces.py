@@ -4,10 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 
-_PX_PER_MM, _SUBCOLUMNS = 8.0, 4
+from ecgseg.subcolumns import SUBCOLUMNS
+
+_PX_PER_MM = 8.0
 # Sub-columns; a shorter piece of trace that no ink connects is a grid line or a letter more often than not.
-LONG = round(5.0 * _PX_PER_MM * _SUBCOLUMNS)
-_ISLAND = round(1.25 * _PX_PER_MM * _SUBCOLUMNS)  # sub-columns: 50 ms, the tip of a wave
+LONG = round(5.0 * _PX_PER_MM * SUBCOLUMNS)
+_ISLAND = round(1.25 * _PX_PER_MM * SUBCOLUMNS)  # sub-columns: 50 ms, the tip of a wave
 _STEP_PX = 12.0  # from one sub-column to the next, as steep flanks have
 _SURE = 0.85  # mean mass of an island
 
