@@ -155,6 +155,18 @@ def test_names_say_which_row_is_missing():
     assert ways[0].rows == (-1, 0, 1, 2, 3, 4) and ways[0].score > ways[1].score + 5
 
 
+def test_waves_read_as_single_strokes_do_not_tell_where_names_stand():
+    six = stretches(*[(20, 270, 50 + 25 * k) for k in range(6)])
+    names = [LeadName(20 * PX, (41 + 25 * k) * PX, 25 * PX, (45 + 25 * k) * PX, 0.9, LEADS[k]) for k in range(1, 6)]
+    waves = [LeadName(x * PX, (48 + 25 * k) * PX, (x + 1) * PX, (52 + 25 * k) * PX, 0.9, "I") for k, x in
+             ((0, 60), (0, 200), (1, 90), (1, 230), (5, 40), (5, 120), (5, 250))]  # fmt: skip
+    found = Findings(names=names + waves, stretches=six.stretches)
+    offset = name_offsets(page_names(found.names, PX), find_rows(found, PX), 25.0)[0]
+    assert offset == pytest.approx(-7, abs=0.5)
+    fit = fit_layout(load_layout("6x1_limb"), Placement(evidence(found, offset), 20.0, 250.0))[0]
+    assert fit.rows == (0, 1, 2, 3, 4, 5) and sum(k >= 0 for k in fit.names) == 5
+
+
 def test_names_in_step_tell_the_rows_that_crossing_traces_hide():
     # Four rows, 12 mm apart; of the third nothing is found where it should be, and two pieces lie between the rows.
     rows = [Row(y, 20.0, 270.0, ((20.0, 270.0, y),)) for y in (40.2, 46.0, 51.6, 70.0, 76.5)]

@@ -11,7 +11,7 @@ from ecgseg.paths import CONFIGS
 
 ROW_MM = (24.0, 80.0)  # a QRS of 2 mV in both directions, and what the strip network was trained with
 METHODS = ("network", "classic")
-RUNTIMES = (None, "onnx", "torch")
+RUNTIMES = (None, "int8", "onnx", "torch")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Options:
         if self.method not in METHODS:
             raise OptionError(f"digitize.method is {self.method!r}; the choices are {', '.join(METHODS)}")
         if self.runtime not in RUNTIMES:
-            raise OptionError(f"digitize.runtime is {self.runtime!r}; the choices are null, onnx, torch")
+            raise OptionError(f"digitize.runtime is {self.runtime!r}; the choices are null, int8, onnx, torch")
         if self.layout is not None and self.layout not in layout_names():
             raise OptionError(
                 f"digitize.layout is {self.layout!r}; the choices are {', '.join(layout_names())}, "

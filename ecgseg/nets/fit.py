@@ -4,6 +4,7 @@ from pathlib import Path
 from time import monotonic
 
 import lightning
+import numpy as np
 import segmentation_models_pytorch as smp
 import torch
 from lightning.pytorch.accelerators import AcceleratorRegistry
@@ -21,9 +22,12 @@ from ecgseg.nets.namesystem import NameSystem
 from ecgseg.nets.pagedata import PageTileDataset, Tiles
 from ecgseg.nets.pagenet import PAGE_STRIDE
 from ecgseg.nets.pagesystem import PageSystem
+from ecgseg.nets.plain import drawn
+from ecgseg.nets.ranges import DRAWN, PICTURES, add_ranges
 from ecgseg.nets.stripnet import STRIDE
 from ecgseg.nets.system import StripSystem
 from ecgseg.nets.weights import build_net, load_net, save_net
+from ecgseg.paths import CONFIGS
 from ecgseg.render.crops import CropSize, CropSizes
 from ecgseg.render.levels import load_noise
 
@@ -161,7 +165,35 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict]:
     # A checkpoint is a pickle: weights_only keeps a stranger's file from running code.
     trainer.fit(system, data, ckpt_path=ckpt, weights_only=True)
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
-    if cfg.export and trainer.is_global_zero:
-        info = {"steps": trainer.global_step, "metrics": metrics, "seed": cfg.seed}
-        save_net(system.net, cfg.export, info)
-    return metrics, {"trainer": trainer, "system": system, "data": data}
+    made = {"trainer": trainer, "system": system, "data": data}
+    if cfg.export:
+        export(cfg, metrics, made, cfg.export)
+    return metrics, made
+
+
+def export(cfg: DictConfig, metrics: dict[str, float], made: dict, path: Path | str) -> None:
+    """Write the network of a training, as `train` returns it, as a weights file with what it needs to run in int8."""
+    trainer, net = made["trainer"], made["system"].net
+    if not trainer.is_global_zero:
+        return
+    save_net(net, path, {"steps": trainer.global_step, "metrics": metrics, "seed": cfg.seed})
+    if cfg.model.task in DRAWN and drawn(cfg.model.task, net.config):
+        add_ranges(path, cfg.model.task, pictures_of(made["data"], PICTURES))
+
+
+def pictures_of(data: RenderedData, count: int) -> list[np.ndarray]:
+    """Return the first validation pictures of a data module, (H, W, 3) uint8."""
+    pictures = (data.val_set[k]["image"] for k in range(min(count, len(data.val_set))))
+    return [np.ascontiguousarray(picture.permute(1, 2, 0).numpy()) for picture in pictures]
+
+
+def usual_pictures(task: str, count: int) -> list[np.ndarray]:
+    """Return validation pictures of the default configuration of a network's training, (H, W, 3) uint8."""
+    from hydra import compose, initialize_config_dir
+
+    model = {"strip": "unet"}.get(task, task)
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        choices = [_TASKS[task], f"model={model}", f"data.val_crops={count}", "data.simulated=0"]
+        data = build_data(compose("train", overrides=choices))
+    data.setup()
+    return pictures_of(data, count)

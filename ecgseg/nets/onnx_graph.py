@@ -12,7 +12,7 @@ import numpy as np
 from ecgseg.nets.plain import folded
 
 OPSET, IR_VERSION = 17, 8
-_TYPES = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int64): 7}
+_TYPES = {np.dtype(t): k for t, k in ((np.float32, 1), (np.uint8, 2), (np.int8, 3), (np.int32, 6), (np.int64, 7))}
 
 
 class Graph:
@@ -42,7 +42,7 @@ class Graph:
     def tensor(self, values: np.ndarray) -> str:
         """Add a constant and return its name."""
         name = f"constant{len(self.tensors)}"
-        values = np.ascontiguousarray(values)
+        values = np.asarray(values, order="C")
         body = b"".join(_int(1, n) for n in values.shape) + _int(2, _TYPES[values.dtype])
         self.tensors.append(_bytes(5, body + _bytes(8, name.encode()) + _bytes(9, values.tobytes())))
         return name
@@ -63,14 +63,17 @@ class Graph:
         y = self.node(
             "Conv",
             x,
-            self.tensor(weight),
-            self.tensor(bias),
+            *self.weights(x, weight, bias),
             kernel_shape=list(weight.shape[2:]),
             pads=[around] * 4,
             strides=[stride] * 2,
             dilations=[dilation] * 2,
         )
         return self.node("Relu", y) if relu else y
+
+    def weights(self, x: str, weight: np.ndarray, bias: np.ndarray) -> tuple[str, str]:
+        """Return the constants of a convolution of `x`."""
+        return self.tensor(weight), self.tensor(bias)
 
     def linear(self, x, name):
         weight, bias = (self.state[f"{name}.{part}"].astype(np.float32) for part in ("weight", "bias"))
@@ -94,7 +97,8 @@ class Graph:
         return self.node("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
 
     def over_pixels(self, x):
-        return self.join(*(self.node(op, x, axes=[2, 3], keepdims=0) for op in ("ReduceMean", "ReduceMax")))
+        means, most = (self.node(op, x, axes=[2, 3], keepdims=0) for op in ("ReduceMean", "ReduceMax"))
+        return self.node("Concat", means, most, axis=1)
 
     def scaled(self, image):
         x = self.node("Transpose", self.node("Cast", image, to=1), perm=[0, 3, 1, 2])

@@ -64,8 +64,7 @@ def _train(stage: Stage, folder: Path, minutes: float | None, more: tuple[str, .
     """Train a stage on from its last checkpoint; return whether it reached its last step."""
     from hydra import compose, initialize_config_dir
 
-    from ecgseg.nets.fit import train
-    from ecgseg.nets.weights import save_net
+    from ecgseg.nets.fit import export, train
 
     own = [f"run_dir={folder / stage.kind}", "ckpt_path=last"]
     own += [] if minutes is None else [f"trainer.max_minutes={minutes:.3f}"]
@@ -74,8 +73,8 @@ def _train(stage: Stage, folder: Path, minutes: float | None, more: tuple[str, .
     metrics, made = train(cfg)
     steps = made["trainer"].global_step
     done = steps >= cfg.model.total_steps
-    if done and made["trainer"].is_global_zero:
-        save_net(made["system"].net, stage.weights(folder), {"steps": steps, "metrics": metrics, "seed": cfg.seed})
+    if done:
+        export(cfg, metrics, made, stage.weights(folder))
     print(f"{stage.kind}: step {steps} of {cfg.model.total_steps}{', done' if done else ''}", flush=True)
     return done
 

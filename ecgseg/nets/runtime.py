@@ -1,8 +1,8 @@
 """The networks ready for use: a weights file → something that takes pictures and gives arrays, on either runtime.
 
-On the CPU that is ONNX Runtime, with a graph made from the weights file: as fast as torch or faster, and torch's two
-seconds and half a gigabyte are saved. On a GPU, or where it is asked for, it is torch (`runtime_torch`). Both give the
-same to rounding; see docs/speed.md.
+On the CPU that is ONNX Runtime, with a graph made from the weights file: torch's two seconds and half a gigabyte are
+saved. It computes in 8-bit whole numbers where the file tells the ranges that they need (`int8`), else as torch does.
+On a GPU, or where it is asked for, it is torch (`runtime_torch`). What that changes: docs/speed.md.
 """
 
 import ctypes
@@ -19,6 +19,7 @@ from ecgseg.errors import OptionError, WeightsError
 from ecgseg.nets import plain
 from ecgseg.nets.columns import Columns, row_columns, stacked
 from ecgseg.nets.gridbins import GRID_STRIDE, SIZES, TURNS, agreed, told
+from ecgseg.nets.int8 import RANGES, Int8Graph
 from ecgseg.nets.onnx_graph import Graph
 from ecgseg.nets.onnx_grid import cell_graph, comb_graph, darkness, spectra
 from ecgseg.paths import WEIGHTS
@@ -61,21 +62,31 @@ def file_digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
+def noted_digest(path: Path) -> str:
+    """Write the SHA-256 of a file to <path>.sha256 and return it."""
+    digest = file_digest(path)
+    Path(f"{path}.sha256").write_text(f"{digest}  {path.name}\n")
+    return digest
+
+
 def open_net(kind: str, path: Path | str | None = None, device: str = "cpu", runtime: str | None = None):
     """Return the network of a weights file (None: the shipped one) ready for use; raises WeightsError.
 
-    `runtime` None: ONNX Runtime on the CPU for the shapes that `plain` draws, torch for all others and on a GPU.
+    `runtime` None: int8 on the CPU for the shapes that `plain` draws, torch for all others and on a GPU. `int8` and
+    `onnx` are ONNX Runtime, the second in single precision, as the first is where the file tells no ranges.
     """
     if runtime is None:
-        runtime = "onnx" if device == "cpu" and plain.drawn(kind, read_weights(path, kind)[1]["config"]) else "torch"
+        runtime = "int8" if device == "cpu" and plain.drawn(kind, read_weights(path, kind)[1]["config"]) else "torch"
     if runtime == "torch":
         from ecgseg.nets.runtime_torch import open_torch
 
         return open_torch(kind, path, device)
     if device != "cpu":
-        raise OptionError(f"digitize.runtime is onnx, which computes on the CPU; digitize.device is '{device}'")
+        raise OptionError(f"digitize.runtime is {runtime}, which computes on the CPU; digitize.device is '{device}'")
     state, about = read_weights(path, kind)
     plain.check_shape(kind, about["config"])
+    if runtime == "onnx":
+        state.pop(RANGES, None)
     try:
         return {"strip": StripOnnx, "page": PageOnnx, "name": NameOnnx, "grid": GridOnnx}[kind](state, about)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
@@ -121,22 +132,38 @@ def usable(net):
     return wrapped(net)
 
 
-class StripOnnx:
-    """The strip network: crops of rows → where the trace is."""
+def drawn_strip(g: Graph) -> str:
+    """Note down the strip network; returns its head (see plain.strip)."""
+    image = g.input("image", np.uint8, ["n", "height", "width", 3])
+    return plain.strip(g, image, g.input("heights", np.float32, [1, 1, "rows", 1]))
 
-    runtime = "onnx"
+
+def drawn_page(g: Graph) -> tuple[str, str]:
+    """Note down the page network; returns what plain.page does."""
+    return plain.page(g, g.input("image", np.uint8, ["n", "height", "width", 3]))
+
+
+class _Onnx:
+    """A network on ONNX Runtime, in 8-bit whole numbers where its weights tell their ranges."""
 
     def __init__(self, state: Mapping[str, np.ndarray], about: dict):
         self.about = about
-        g = Graph(state)
-        image = g.input("image", np.uint8, ["n", "height", "width", 3])
-        head = plain.strip(g, image, g.input("heights", np.float32, [1, 1, "rows", 1]))
+        ranges = state.get(RANGES)
+        self.runtime = "onnx" if ranges is None else "int8"
+        self._build(Graph(state) if ranges is None else Int8Graph(state, ranges))
+
+
+class StripOnnx(_Onnx):
+    """The strip network: crops of rows → where the trace is."""
+
+    def _build(self, g: Graph) -> None:
+        head = drawn_strip(g)
         mask, line = _channels(g, head, 4, 8), _channels(g, head, 8, 8 + 4 * SUBCOLUMNS)
         line = g.node("Transpose", line, perm=[0, 3, 2, 1])
         line = g.node("Reshape", line, g.tensor(np.array([0, 0, 0, 2, 2 * SUBCOLUMNS])))
         # A sub-column's distribution lies in one piece, as `row_columns` goes through it.
         line = g.node("Transpose", line, perm=[0, 1, 4, 2, 3])
-        self.run = _session(g.model({"mask": _unfold(g, mask), "line": line}), keep_memory=True)
+        self.run = session(g.model({"mask": _unfold(g, mask), "line": line}), keep_memory=True)
 
     def columns(self, crops: np.ndarray) -> Columns:
         """Return the trace's position and evidence in crops (B, H, W, 3) uint8.
@@ -151,16 +178,12 @@ class StripOnnx:
         return stacked(rows)
 
 
-class PageOnnx:
+class PageOnnx(_Onnx):
     """The page network: a flat page → its maps."""
 
-    runtime = "onnx"
-
-    def __init__(self, state: Mapping[str, np.ndarray], about: dict):
-        self.about = about
-        g = Graph(state)
-        head, lies = plain.page(g, g.input("image", np.uint8, ["n", "height", "width", 3]))
-        self.run = _session(
+    def _build(self, g: Graph) -> None:
+        head, lies = drawn_page(g)
+        self.run = session(
             g.model(
                 {
                     "trace": g.node("Sigmoid", _unfold(g, _channels(g, head, 0, 4))),
@@ -188,7 +211,7 @@ class NameOnnx:
         g = Graph(state)
         size = (plain.NAME_HEIGHT, plain.NAME_WIDTH)
         logits = plain.name(g, g.input("image", np.uint8, ["n", *size, 3]), size)
-        self.run = _session(g.model({"name": g.node("Softmax", logits, axis=1)}))
+        self.run = session(g.model({"name": g.node("Softmax", logits, axis=1)}))
 
     def names(self, crops: np.ndarray) -> np.ndarray:
         """Return the probabilities (B, 14) of plain.NAMES in crops (B, 56, 144, 3) uint8."""
@@ -202,8 +225,8 @@ class GridOnnx:
 
     def __init__(self, state: Mapping[str, np.ndarray], about: dict):
         self.about = about
-        self.combs = _session(comb_graph(state))
-        self.run = _session(cell_graph(state, about["config"]["blocks"]))
+        self.combs = session(comb_graph(state))
+        self.run = session(cell_graph(state, about["config"]["blocks"]))
 
     def cells(self, image: np.ndarray) -> list[np.ndarray]:
         """Return paper, grid (0..1), logarithm of px per 5 mm, turn (radians) and how sure these are (0..1), each
@@ -237,7 +260,7 @@ def threads() -> int:
     return len(cores(0)) if cores else os.cpu_count() or 1
 
 
-def _session(model: bytes, keep_memory: bool = False):
+def session(model: bytes, keep_memory: bool = False):
     """Return the function that runs a graph: a dict of inputs → the list of its outputs.
 
     `keep_memory`: what it needs is kept for its next run, which pays where there are many runs on one page.

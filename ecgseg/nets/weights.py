@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from ecgseg.errors import WeightsError
-from ecgseg.nets.runtime import file_digest, read_weights
+from ecgseg.nets.int8 import RANGES
+from ecgseg.nets.runtime import noted_digest, read_weights
 
 
 def save_net(net: torch.nn.Module, path: Path | str, info: dict | None = None) -> str:
@@ -20,9 +21,7 @@ def save_net(net: torch.nn.Module, path: Path | str, info: dict | None = None) -
     state = {k: v.contiguous().clone() for k, v in state.items()}
     metadata = {"config": json.dumps(net.config), "info": json.dumps(info or {})}
     save_file(state, path, metadata)
-    digest = file_digest(path)
-    Path(f"{path}.sha256").write_text(f"{digest}  {path.name}\n")
-    return digest
+    return noted_digest(path)
 
 
 def build_net(kind: str, config: dict) -> torch.nn.Module:
@@ -51,6 +50,7 @@ def load_net(path: Path | str | None = None, device: str = "cpu", kind: str = "s
     network takes `open_net`, which is quicker to import and to run.
     """
     state, about = read_weights(path, kind)
+    state.pop(RANGES, None)  # of its values in 8-bit whole numbers, which the module does not have
     try:
         net = build_net(kind, about["config"])
         net.load_state_dict({k: torch.from_numpy(_floats(v)) for k, v in state.items()})

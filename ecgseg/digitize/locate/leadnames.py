@@ -1,5 +1,6 @@
 """Printed lead names → what they say about a strip: where names stand, and how they are misread."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ NEAR_START = (-3.5, 7.0)
 IN_MARGIN = 22.0  # left of the first strip a name may end, before a calibration pulse
 SURE, UNSURE = 0.95, 0.5  # how often a name is read right whose finder gives 1, and 0
 MISSED = 0.25  # share of printed names that are not found
+STROKE, MANY_STROKES = "I", 3  # no page has its short strip and a rhythm strip of it and one more
 ANOTHER = 2.5  # mm: heights of names above their rows that differ by more are two ways to write them
 WORD, NAME_AFTER_WORD = 0.8, 0.5  # "Lead" may be read as a name of a score below the first; its name has the second
 HAVE_WORDS = 0.5  # of a page's names, where any has
@@ -115,17 +117,33 @@ def name_offsets(names: Names, rows: list[Row], pitch: float) -> list[float]:
         return [0.0]
     reach = 0.75 * pitch
     offsets = names.y[:, None] - np.array([r.baseline for r in rows])[None, :]
-    each = offsets[np.abs(offsets) <= reach]
+    within = np.abs(offsets) <= reach
+    each, weight = offsets[within], np.broadcast_to(_weights(names)[:, None], offsets.shape)[within]
     if not len(each):
         return [0.0]
-    near = np.exp(-(((each[:, None] - each[None, :]) / 1.2) ** 2) / 2).sum(axis=1)
-    near *= np.exp(-((each / reach) ** 2))
+    near = (weight * np.exp(-(((each[:, None] - each[None, :]) / 1.2) ** 2) / 2)).sum(axis=1)
+    near *= weight * np.exp(-((each / reach) ** 2))
     best = each[np.argmax(near)]
     guesses = [float(np.median(each[np.abs(each - best) <= 1.5]))]
     rest = np.where(np.abs(each - best) > ANOTHER, near, 0.0)
     if rest.max() > 0.5 * near.max():
         guesses.append(float(each[np.argmax(rest)]))
     return guesses
+
+
+def likely_strokes(names: Sequence[LeadName]) -> set[int]:
+    """Return which names are single strokes where so many are read as lead I that they are ticks, edges and waves."""
+    strokes = {k for k, name in enumerate(names) if name.lead == STROKE}
+    return strokes if len(strokes) >= MANY_STROKES else set()
+
+
+def _weights(names: Names) -> np.ndarray:
+    """Return how much each name (n,) tells of where names stand."""
+    weights = np.array([name.score for name in names.names])
+    strokes = likely_strokes(names.names)
+    if 0 < len(strokes) < len(names):
+        weights[list(strokes)] = 0.0
+    return weights
 
 
 def rows_of_names(names: Names, rows: list[Row], pitch: float, offset: float, x0: float) -> np.ndarray:

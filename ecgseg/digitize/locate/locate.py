@@ -17,7 +17,7 @@ from ecgseg.digitize.locate.fit import (
     rhythm_prior,
     strip_windows,
 )
-from ecgseg.digitize.locate.leadnames import page_names
+from ecgseg.digitize.locate.leadnames import likely_strokes, page_names
 from ecgseg.digitize.locate.records import left_of, parts_of, side_by_side
 from ecgseg.digitize.locate.remarks import remarks, too_few_rows, unnamed_remark
 from ecgseg.digitize.locate.rows import Row, find_rows
@@ -28,7 +28,6 @@ from ecgseg.layout import LEADS, Layout, layout_names, load_layout, with_rhythm
 
 TEMPER = 0.6  # the evidence's parts are not independent: log likelihoods count this much
 SURE_NAME = 0.5  # probability of a name that counts when it contradicts
-STROKE, MANY_STROKES = "I", 3  # no page has its short strip and a rhythm strip of it and one more
 MIN_SHARE = 0.6  # of the posterior: below this a page is left unnamed
 RHYTHM_SURE = 0.7  # below this a rhythm strip is left unnamed
 FREE_PLAIN = 0.85  # below this its name is called doubtful
@@ -296,11 +295,10 @@ def _told(fit: Fit) -> bool:
 
 
 def _sure_names(names) -> set[int]:
-    """Return which names are surely read: not the single strokes where so many are read as lead I that they are ticks,
-    edges and waves."""
-    sure = {k for k, name in enumerate(names) if name.score >= SURE_NAME}
-    strokes = {k for k in sure if names[k].lead == STROKE}
-    return sure - strokes if len(strokes) >= MANY_STROKES else sure
+    """Return which names are surely read, and not single strokes that are many."""
+    sure = [k for k, name in enumerate(names) if name.score >= SURE_NAME]
+    strokes = likely_strokes([names[k] for k in sure])
+    return {k for j, k in enumerate(sure) if j not in strokes}
 
 
 def _shares(fits: list[Fit]) -> list[float]:
