@@ -1,7 +1,7 @@
 """Page layouts: which lead is printed in which row and for which seconds, read from YAML files."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import yaml
 
@@ -185,5 +185,9 @@ def load_layout(name: str) -> Layout:
 
 def layout_names(told_by: str | None = None) -> list[str]:
     """Return the names of all layout files, sorted; with `told_by`, of those told by geometry or by names."""
-    names = sorted(p.stem for p in (CONFIGS / "layout").glob("*.yaml"))
-    return [n for n in names if told_by is None or load_layout(n).told_by == told_by]
+    return [n for n in _files() if told_by is None or load_layout(n).told_by == told_by]
+
+
+@cache
+def _files() -> tuple[str, ...]:
+    return tuple(sorted(p.stem for p in (CONFIGS / "layout").glob("*.yaml")))

@@ -296,8 +296,9 @@ def test_a_sweep_leaves_one_table_and_one_plot_of_all_its_runs(tmp_path):
 
 
 def test_every_fourth_batch_is_of_tall_crops():
-    usual, tall = CropSize(448, 320), CropSize(640, 224)
-    sizes = CropSizes(usual, tall, 4, 8)
+    usual, tall, highest = CropSize(448, 320), CropSize(640, 224), CropSize(896, 160)
+    sizes = CropSizes(usual, tall, 4, 8, highest)
     assert [sizes.of(8 * batch + 7) for batch in range(4)] == [usual, usual, usual, tall]
     assert {sizes.of(i) for i in range(24, 32)} == {tall}
-    assert CropSizes(usual, tall, 0, 8).of(31) == usual
+    assert sizes.of(8 * 7) == highest and sizes.of(8 * 11) == tall
+    assert CropSizes(usual, tall, 0, 8, highest).of(31) == usual

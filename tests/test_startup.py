@@ -98,7 +98,7 @@ def test_the_fast_reading_is_a_config_of_known_options():
     from ecgseg.overrides import compose
 
     usual, fast = (load_options(**compose("infer", over)["digitize"]) for over in ([], ["digitize=fast"]))
-    assert usual.look_again and not fast.look_again and fast.row_mm < usual.row_mm
+    assert usual.read_apart and not fast.read_apart and fast.row_mm < usual.row_mm
     with pytest.raises(OptionError, match="24 to 80 mm high"):
         load_options(row_mm=20)
     with pytest.raises(OptionError, match="true or false"):

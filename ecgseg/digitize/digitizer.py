@@ -413,9 +413,10 @@ class Digitizer:
             return located, classic_digitize(flat.image, located.strips, FLAT_PX_PER_MM, speed)
         from ecgseg.digitize.trace.trace import trace_strips
 
-        height = round(self.options.row_mm * FLAT_PX_PER_MM / STRIDE) * STRIDE
+        opt = self.options
+        height = round(opt.row_mm * FLAT_PX_PER_MM / STRIDE) * STRIDE
         strips, traces = trace_strips(
-            self.nets.strip, flat.image, located.strips, height, again=self.options.look_again
+            self.nets.strip, flat.image, located.strips, height, again=opt.look_again, apart=opt.read_apart
         )
         return replace(located, strips=strips), traces
 

@@ -33,6 +33,7 @@ class Options:
     runtime: str | None
     row_mm: float
     look_again: bool
+    read_apart: bool
     find_text: bool
 
     def __post_init__(self):
@@ -46,7 +47,7 @@ class Options:
             raise OptionError(
                 f"digitize.row_mm is {self.row_mm:g}; rows are read {ROW_MM[0]:g} to {ROW_MM[1]:g} mm high"
             )
-        for key in ("look_again", "find_text"):
+        for key in ("look_again", "read_apart", "find_text"):
             if not isinstance(getattr(self, key), bool):
                 raise OptionError(f"digitize.{key} is {getattr(self, key)!r}; give true or false")
         if self.method not in METHODS:

@@ -101,9 +101,9 @@ def crop_db(y: np.ndarray, truth: np.ndarray, height: int) -> float | None:
 
 
 def crops(level: str, count: int, seed: int) -> Iterator[tuple[Tensor, np.ndarray]]:
-    """Yield images (1, 3, H, W) in 0..1 and lines (4·W,) of validation patients; every fourth is a tall crop."""
+    """Yield images (1, 3, H, W) in 0..1 and lines (4·W,) of validation patients; every fourth crop is tall."""
     layouts = {"3x4_1r": 6.0, "3x4_3r": 1.0, "6x2_0r": 1.0, "6x2_1r": 1.0, "12x1": 1.0, "4x3": 1.0}
-    size = CropSizes(CropSize(448, 320), CropSize(640, 224), every=4, batch=1)
+    size = CropSizes(CropSize(448, 320), CropSize(640, 224), 4, 1, CropSize(896, 160))
     data = CropDataset(load_records(split="val"), Mix({level: 1.0}, layouts), size, seed, count)
     for i in range(count):
         yield data[i]["image"][None].float() / 255, data[i]["line"].numpy()

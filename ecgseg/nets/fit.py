@@ -37,7 +37,7 @@ _NET_KEYS = {task: ("encoder", "decoder_channels") for task in ("strip", "page")
 }
 _SYSTEMS = {"strip": StripSystem, "page": PageSystem, "grid": GridSystem, "name": NameSystem}
 _SIZES = {
-    "strip": (("height", "width", "tall_height", "tall_width"), STRIDE),
+    "strip": (("height", "width", "tall_height", "tall_width", "highest_height", "highest_width"), STRIDE),
     "page": (("side",), PAGE_STRIDE),
     "grid": (("side",), GRID_STRIDE),
     "name": ((), 1),
@@ -98,7 +98,8 @@ def build_data(cfg: DictConfig) -> RenderedData:
     else:
         dataset = CropDataset
         usual, tall = CropSize(data.height, data.width), CropSize(data.tall_height, data.tall_width)
-        size = CropSizes(usual, tall, data.tall_every, data.batch_size)
+        highest = CropSize(data.highest_height, data.highest_width)
+        size = CropSizes(usual, tall, data.tall_every, data.batch_size, highest)
     return RenderedData(
         dataset,
         mix,

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -163,19 +164,23 @@ class StripOnnx(_Onnx):
         line = g.node("Reshape", line, g.tensor(np.array([0, 0, 0, 2, 2 * SUBCOLUMNS])))
         # A sub-column's distribution lies in one piece, as `row_columns` goes through it.
         line = g.node("Transpose", line, perm=[0, 1, 4, 2, 3])
-        self.run = session(g.model({"mask": _unfold(g, mask), "line": line}), keep_memory=True)
+        self.run = session(g.model({"mask": _unfold(g, mask), "line": line}), keep_memory=True, cores=1)
 
     def columns(self, crops: np.ndarray) -> Columns:
         """Return the trace's position and evidence in crops (B, H, W, 3) uint8.
 
-        A row at a time: as fast as all at once, in a quarter of the memory.
+        A row at a time on each core: quicker than all cores on one row, in less memory than all rows at once.
         """
         heights = plain.row_heights(crops.shape[1])
-        rows = []
-        for crop in crops:
+
+        def read(crop: np.ndarray) -> Columns:
             mask, line = self.run({"image": crop[None], "heights": heights})
-            rows.append(row_columns(line.reshape(-1, crop.shape[0]), mask[0, 0]))
-        return stacked(rows)
+            return row_columns(line.reshape(-1, crop.shape[0]), mask[0, 0])
+
+        if len(crops) == 1 or threads() == 1:
+            return stacked([read(crop) for crop in crops])
+        with ThreadPoolExecutor(threads()) as pool:
+            return stacked(list(pool.map(read, crops)))
 
 
 class PageOnnx(_Onnx):
@@ -260,15 +265,16 @@ def threads() -> int:
     return len(cores(0)) if cores else os.cpu_count() or 1
 
 
-def session(model: bytes, keep_memory: bool = False):
+def session(model: bytes, keep_memory: bool = False, cores: int | None = None):
     """Return the function that runs a graph: a dict of inputs → the list of its outputs.
 
-    `keep_memory`: what it needs is kept for its next run, which pays where there are many runs on one page.
+    `keep_memory`: what it needs is kept for its next run, which pays where there are many runs on one page. `cores`:
+    on which a run is computed, None: on all that there are.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads()
+    options.intra_op_num_threads = cores or threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = keep_memory

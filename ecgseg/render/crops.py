@@ -21,6 +21,9 @@ from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
 MEETS_MM = 4.0  # nearer than this to another row a trace is easily taken for it
 FAR_MM = 1e3
+FAR_HALF_MM = 42.0  # crops that reach further show waves that do so …
+FURTHEST = 0.7  # … in this share
+MOST_ENLARGED = 4.0  # times, for that
 ERASED = 0.3  # share of crops whose other rows are taken out, as the digitizer does where it doubts a row
 
 
@@ -35,17 +38,21 @@ class CropSize:
 
 @dataclass(frozen=True)
 class CropSizes:
-    """Sizes of training crops: every `every`-th batch of `batch` crops is `tall`, 0 = none."""
+    """Sizes of training crops: every `every`-th batch of `batch` crops is `tall`, 0 = none, and every second of these
+    `highest`."""
 
     usual: CropSize
     tall: CropSize
     every: int
     batch: int
+    highest: CropSize
 
     def of(self, index: int) -> CropSize:
         """Return the size of the crop of this index; all crops of a batch have one size."""
-        turn = index // self.batch
-        return self.tall if self.every and turn % self.every == self.every - 1 else self.usual
+        turn, place = divmod(index // self.batch, self.every) if self.every else (0, 0)
+        if not self.every or place < self.every - 1:
+            return self.usual
+        return self.highest if turn % 2 else self.tall
 
 
 @dataclass
@@ -97,11 +104,24 @@ def vary(recording: Recording, rng: np.random.Generator, seconds: float) -> Reco
     return replace(recording, signal=signal.astype(np.float32), fs=fs)
 
 
-def _center(scene: Scene, row: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Choose the crop's centre in mm: often at a steep flank, a strip's end, or where the row meets others."""
+def _row(scene: Scene, far: bool, rng: np.random.Generator) -> int:
+    """Choose the crop's row; for `far` often the one that goes furthest from its baseline."""
+    rows = sorted({t.strip.row for t in scene.traces})
+    if far and rng.random() < FURTHEST:
+        return max(scene.traces, key=lambda t: np.abs(t.points[:, 1] - t.baseline).max()).strip.row
+    return int(rows[rng.integers(len(rows))])
+
+
+def _center(scene: Scene, row: int, far: bool, rng: np.random.Generator) -> tuple[float, float]:
+    """Choose the crop's centre in mm: often at a steep flank, a strip's end, or where the row meets others; for `far`
+    mostly where it is far from its baseline."""
     traces = [t for t in scene.traces if t.strip.row == row]
     kind = rng.random()
-    if kind < 0.3:
+    if far and rng.random() < FURTHEST:
+        away = [np.abs(t.points[:, 1] - t.baseline) for t in traces]
+        trace, off = traces[k := int(np.argmax([a.max() for a in away]))], away[k]
+        x = _one_of(trace, off >= 0.7 * off.max(), rng) + rng.normal(0, 5)
+    elif kind < 0.3:
         trace = traces[rng.integers(len(traces))]
         x = (trace.x0 if rng.random() < 0.6 else trace.x1) + rng.normal(0, 10)
     elif kind < 0.55:
@@ -214,10 +234,17 @@ def take_shot(
     rng: np.random.Generator,
     speed: float = 25.0,
     gain: float = 10.0,
+    tallest: float | None = None,
 ) -> Shot:
-    """Print a varied piece of a recording and decide how it is photographed."""
+    """Print a varied piece of a recording and decide how it is photographed.
+
+    `tallest`: mm that its tallest wave has at least, as far as MOST_ENLARGED allows.
+    """
     noise = choose(noise, rng)
     variant = vary(recording, rng, layout.seconds)
+    if tallest is not None:
+        seen = gain * max(float(np.nanmax(np.abs(variant.signal))), 0.1)
+        variant = replace(variant, signal=variant.signal * np.float32(np.clip(tallest / seen, 1, MOST_ENLARGED)))
     scene = build_scene(variant, layout, sample_style(rng), rng, 0.0, speed, gain)
     native = draw_dpi(noise, rng) / 25.4 if noise.dpi else _usual_scale(rng)
     # A turned page's window is the same window, turned: only the rest of the geometry matters here.
@@ -238,11 +265,13 @@ def render_crop(
 
     The flattening is as imperfect as `draw_residual` says.
     """
-    shot = take_shot(recording, layout, noise, rng, speed, gain)
+    half = size.height / size.px_per_mm / 2
+    far = half > FAR_HALF_MM
+    tallest = rng.uniform(0.5 * half, 0.95 * half) if far else None
+    shot = take_shot(recording, layout, noise, rng, speed, gain, tallest)
     scene = shot.scene
-    rows = sorted({t.strip.row for t in scene.traces})
-    row = int(rows[rng.integers(len(rows))])
-    center = np.array(_center(scene, row, rng))
+    row = _row(scene, far, rng)
+    center = np.array(_center(scene, row, far, rng))
     image, seen, placed = shot.window(center, rng, size)
     reach = size.width / size.px_per_mm / 2 + 4
     others, own, ends = [], [], []

@@ -137,19 +137,36 @@ def _fit(ink: np.ndarray, box: Box, px_per_mm: float) -> _Outline | None:
     rights = places(max(box.x1 - inside, box.x0), box.x1 + slack, w)
     tops = places(box.y0 - slack, min(box.y0 + slack, box.y1), h)
     feet = places(max(box.y1 - slack, box.y0), box.y1 + slack, h)
+    if not all(map(len, (lefts, rights, tops, feet))):
+        return None
     sums = _Sums(
         np.cumsum(np.pad(level, ((0, 0), (1, 0))), axis=1), np.cumsum(np.pad(upright, ((1, 0), (0, 0))), axis=0)
     )
-    grid = [g.ravel() for g in np.meshgrid(lefts, rights, tops, feet, indexing="ij")]
-    big_enough = (grid[1] - grid[0] >= LEAST_WIDTH_MM * px_per_mm) & (grid[3] - grid[2] >= LEAST_HEIGHT_MM * px_per_mm)
-    x0, x1, top, foot = (g[big_enough] for g in grid)
-    if not len(x0):
+    grid = _Grid(lefts, rights, tops, feet)
+    wide = (rights[None, :] - lefts[:, None] >= LEAST_WIDTH_MM * px_per_mm)[None, None]
+    high = (feet[None, :] - tops[:, None] >= LEAST_HEIGHT_MM * px_per_mm)[:, :, None, None]
+    if not wide.any() or not high.any():
         return None
-    found = [_best(sums, x0, x1, foot, (top,))]
+    found = [_best(sums, grid, wide & high, (grid.top,))]
     for ratio in STAIRS:
-        low = np.rint(foot - min(ratio, 1 / ratio) * (foot - top)).astype(int)
-        found.append(_best(sums, x0, x1, foot, (top, low) if ratio < 1 else (low, top)))
+        low = np.rint(feet[None, :] - min(ratio, 1 / ratio) * (feet[None, :] - tops[:, None])).astype(int)
+        found.append(_best(sums, grid, wide & high, (grid.top, low) if ratio < 1 else (low, grid.top)))
     return max(found, key=lambda outline: outline.gain)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where an outline's left and right flank, highest top and foot may be, in px; all combinations are tried."""
+
+    lefts: np.ndarray
+    rights: np.ndarray
+    tops: np.ndarray
+    feet: np.ndarray
+
+    @property
+    def top(self) -> np.ndarray:
+        """The highest top of each pair of top and foot, (T, F)."""
+        return np.repeat(self.tops[:, None], len(self.feet), axis=1)
 
 
 @dataclass(frozen=True)
@@ -159,30 +176,55 @@ class _Sums:
     level: np.ndarray
     upright: np.ndarray
 
-    def along(self, y: np.ndarray, x0: np.ndarray, x1: np.ndarray) -> np.ndarray:
+    def along(self, y, x0, x1) -> np.ndarray:
         return self.level[y, x1 + 1] - self.level[y, x0]
 
-    def down(self, x: np.ndarray, y0: np.ndarray, y1: np.ndarray) -> np.ndarray:
+    def down(self, x, y0, y1) -> np.ndarray:
         return self.upright[y1 + 1, x] - self.upright[y0, x]
 
+    def along_gain(self, y: np.ndarray, x0: np.ndarray, x1: np.ndarray) -> np.ndarray:
+        """Return the ink along level lines less what they would need: y (T, F), x0 and x1 (L, R) → (T, F, L, R)."""
+        heights, which = np.unique(y, return_inverse=True)
+        gain = self.along(heights[:, None, None], x0, x1) - BLANK * (x1 - x0 + 1)
+        return gain[which.reshape(y.shape)]
 
-def _best(sums: _Sums, x0: np.ndarray, x1: np.ndarray, foot: np.ndarray, tops: tuple[np.ndarray, ...]) -> _Outline:
-    """Return the best of many outlines (n,) of one kind: what ink they follow, less what they would need."""
-    sides = [(sums.down(x0, tops[0], foot), foot - tops[0] + 1), (sums.down(x1, tops[-1], foot), foot - tops[-1] + 1)]
+    def down_gain(self, x: np.ndarray, y0: np.ndarray, y1: np.ndarray) -> np.ndarray:
+        """Return the same along upright lines: x of any shape, y0 and y1 (T, F) → (T, F, …)."""
+        columns, which = np.unique(x, return_inverse=True)
+        gain = self.down(columns, y0[:, :, None], y1[:, :, None]) - BLANK * (y1 - y0 + 1)[:, :, None]
+        return gain[:, :, which.reshape(x.shape)]
+
+
+def _best(sums: _Sums, grid: _Grid, allowed: np.ndarray, tops: tuple[np.ndarray, ...]) -> _Outline:
+    """Return the best outline of one kind: what ink it follows, less what it would need.
+
+    tops: of one plateau, or of the left and the right one, (T, F); allowed: which outlines are big enough, as
+    (T, F, L, R).
+    """
+    foot = np.repeat(grid.feet[None, :], len(grid.tops), axis=0)
+    lefts, rights = (np.ascontiguousarray(x) for x in np.meshgrid(grid.lefts, grid.rights, indexing="ij"))
+    gain = sums.down_gain(grid.lefts[:, None], tops[0], foot) + sums.down_gain(grid.rights[None, :], tops[-1], foot)
     if len(tops) == 1:
-        sides.append((sums.along(tops[0], x0, x1), x1 - x0 + 1))
+        gain += sums.along_gain(tops[0], lefts, rights)
+    else:
+        middle = (lefts + rights) // 2
+        gain += sums.along_gain(tops[0], lefts, middle) + sums.along_gain(tops[1], middle, rights)
+        gain += sums.down_gain(middle, np.minimum(*tops), np.maximum(*tops))
+    t, f, i, j = np.unravel_index(np.argmax(np.where(allowed, gain, -np.inf)), gain.shape)
+    x0, x1, foot, tops = int(grid.lefts[i]), int(grid.rights[j]), int(grid.feet[f]), [int(top[t, f]) for top in tops]
+    shares = [
+        sums.down(x0, tops[0], foot) / (foot - tops[0] + 1),
+        sums.down(x1, tops[-1], foot) / (foot - tops[-1] + 1),
+    ]
+    if len(tops) == 1:
+        shares.append(sums.along(tops[0], x0, x1) / (x1 - x0 + 1))
     else:
         middle = (x0 + x1) // 2
-        high, low = np.minimum(*tops), np.maximum(*tops)
-        sides.append((sums.along(tops[0], x0, middle), middle - x0 + 1))
-        sides.append((sums.along(tops[1], middle, x1), x1 - middle + 1))
-        sides.append((sums.down(middle, high, low), low - high + 1))
-    gain = sum(inked - BLANK * length for inked, length in sides)
-    k = int(np.argmax(gain))
-    coverage = min(float(inked[k] / length[k]) for inked, length in sides)
-    return _Outline(
-        float(x0[k]), float(x1[k]), float(foot[k]), tuple(float(t[k]) for t in tops), float(gain[k]), coverage
-    )
+        shares.append(sums.along(tops[0], x0, middle) / (middle - x0 + 1))
+        shares.append(sums.along(tops[1], middle, x1) / (x1 - middle + 1))
+        shares.append(sums.down(middle, min(tops), max(tops)) / (max(tops) - min(tops) + 1))
+    coverage = min(float(share) for share in shares)
+    return _Outline(float(x0), float(x1), float(foot), tuple(map(float, tops)), float(gain[t, f, i, j]), coverage)
 
 
 def _measure(ink: np.ndarray, outline: _Outline, px_per_mm: float, corner: tuple[int, int]) -> PulseSize | None:

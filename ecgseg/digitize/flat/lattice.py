@@ -273,9 +273,12 @@ def fit_phase(field: np.ndarray, frequency: np.ndarray, side: int) -> PhaseFit:
         x, y, z = demodulate(field, frequency, side)
         frequency[0] += np.angle(np.sum(z[:, 1:] * z[:, :-1].conj())) / (2 * np.pi * (x[1] - x[0]))
         frequency[1] += np.angle(np.sum(z[1:] * z[:-1].conj())) / (2 * np.pi * (y[1] - y[0]))
-    rms = 0.5
+    rms, first = 0.5, frequency.copy()
+    x, y, demodulated = demodulate(field, frequency, side)
     for _ in range(4):
-        x, y, z = demodulate(field, frequency, side)
+        # What is left to add turns the phase by far less than a cycle within a window.
+        along, down = (np.exp(-2j * np.pi * f * at) for f, at in zip(frequency - first, (x, y), strict=True))
+        z = demodulated * along * down[:, None]
         amplitude = np.minimum(np.abs(z), 2 * np.median(np.abs(z)))  # ink makes outliers
         phase = np.angle(z * np.conj(np.sum(amplitude * np.exp(1j * np.angle(z))))) / (2 * np.pi)
         scale = max(2.5 * rms, 0.02)

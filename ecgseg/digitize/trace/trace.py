@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 import numpy as np
 from scipy.ndimage import binary_dilation, label, uniform_filter1d
@@ -18,7 +19,8 @@ from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
 _PX_PER_MM = 8.0  # what the network reads
 _SIDE = 32  # px of page kept left and right of a row, so that its ends are seen in their surroundings
-TALL_MM = 80.0  # height of the second reading of a row that leaves the first; higher ones are read worse
+TALLER_MM = (80.0, 112.0)  # heights of the further readings of a row that leaves the one before
+TALL_MM = 80.0  # of a row that is read without the others
 NEAR_MM = 4.0  # a trace closer than this to the crop's border is looked at again
 EDGE_MM = 1.0
 COMPLEX_MM = 10.0  # what stays outside the first crop for longer is no complex, but another row
@@ -52,13 +54,15 @@ def trace_strips(
     height: int = 448,
     calibration: Calibration | None = None,
     again: bool = True,
+    apart: bool = True,
 ) -> tuple[list, list[tuple]]:
     """Read the trace of every strip; return the strips where their trace says they lie, and the traces.
 
     net: a strip network as `open_net` gives it, or a StripNet; image (H, W, 3) uint8 at its 8 px/mm; strips have row,
     x0, x1 and baseline in pixels of it; height: rows of pixels read about the baseline, 56 mm: more than the crops of
     the training have. Where a trace comes near their border, the row is read `again` in a higher crop, or else left
-    out there. `calibration` makes evidence into confidence (None: the shipped one). The traces
+    out there; `apart`: rows that run into each other are read once more, each without the others. `calibration`
+    makes evidence into confidence (None: the shipped one). The traces
     are one (x, y, confidence) per strip, each (n,) float with four positions a pixel column, x and y in pixels of the
     flat page; confidence is the probability that y is within 0.5 mm of the truth, and y is NaN where it is likelier
     that something else was read than the trace.
@@ -68,7 +72,7 @@ def trace_strips(
     strips, shift = place_strips(strips, evidence, image)
     if abs(shift) > SEARCH_MM:
         evidence = read_rows(net, image, list(row_spans(strips).values()), height, again)
-    if again:
+    if apart:
         # Once rows lie where they are: a row beside its place is doubted for that.
         evidence = rows_apart(net, image, list(row_spans(strips).values()), evidence, calibration, height)
     return strips, strip_traces(strips, evidence, calibration)
@@ -133,8 +137,11 @@ def read_rows(net, image: np.ndarray, spans: list[Span], height: int = 448, agai
     first = _read(net, image, spans, width, height)
     if not again:
         return _without_outside(first, height)
-    second = [_read_again(net, image, span, _one(first, i), height) for i, span in enumerate(spans)]
-    return _followed(net, image, spans, _stacked(second), height)
+    rows = [_one(first, i) for i in range(len(spans))]
+    heights = [height, *(_up(mm * _PX_PER_MM) for mm in TALLER_MM)]
+    for lower, taller in pairwise(heights):
+        rows = [_read_again(net, image, span, row, lower, taller) for span, row in zip(spans, rows, strict=True)]
+    return _followed(net, image, spans, _stacked(rows), height)
 
 
 def row_lengths(net, image: np.ndarray, strips: list, height: int = 448) -> np.ndarray:
@@ -270,8 +277,9 @@ def _evidence(columns, spans: list[Span], lefts: np.ndarray, level: np.ndarray, 
     return Evidence(left=lefts, level=level, piece=piece, **found)
 
 
-def _read_again(net, image: np.ndarray, span: Span, first: Evidence, height: int) -> Evidence:
-    """Return the row's evidence with what leaves the first crop taken from a higher one, read only where it does."""
+def _read_again(net, image: np.ndarray, span: Span, first: Evidence, height: int, taller: int) -> Evidence:
+    """Return the row's evidence with what leaves a crop of `height` px taken from a `taller` one, read only where it
+    does."""
     border = height / 2 - NEAR_MM * _PX_PER_MM
     off = np.abs(first.y[0] - span.centre)
     inside = np.arange(off.size) < (span.x1 - span.left) * SUBCOLUMNS
@@ -282,7 +290,7 @@ def _read_again(net, image: np.ndarray, span: Span, first: Evidence, height: int
     x0 = max(span.x0, span.left + near[0] / SUBCOLUMNS - around)
     part = Span(span.centre, x0, min(span.x1, span.left + near[-1] / SUBCOLUMNS + around))
     width = _up(part.x1 - part.left + _SIDE)
-    again = _read(net, image, [part], width, _up(TALL_MM * _PX_PER_MM))
+    again = _read(net, image, [part], width, taller)
     start = (part.left - span.left) * SUBCOLUMNS
     stop = min(off.size, start + again.y.shape[1])
     here, there = slice(start, stop), slice(0, stop - start)
