@@ -24,7 +24,7 @@ def line(**changes):
     plain |= {"number": 0, "seed": 1, "page": "p", "layout_right": 1.0, "names_right": 1.0, "turned_right": 1.0}
     plain |= {"speed_right": 1.0, "gain_right": 1.0, "map_rms_mm": 0.05, "snr_db": 20.0, "snr_db_by_place": 20.0}
     plain |= {"nan_share": 0.0, "wrong_share": 0.0, "quality": 0.9, "leads": {}, "seconds": 10.0, "step_seconds": {}}
-    plain |= {"touching": 0.0}
+    plain |= {"touching": 0.0, "style": "grid=full names=above pulse=left"}
     row = plain | changes
     return row | {"ratio": 10 ** (row["snr_db"] / 10)}
 
@@ -47,6 +47,13 @@ def test_figures_of_a_group():
     (nothing,) = tables.grouped([refused()], ())
     assert np.isnan(nothing["turned_right"]) and np.isnan(nothing["map_rms_mm"])
     assert "| – |" in tables.listed([nothing], ())
+
+
+def test_names_that_are_not_printed_are_not_missed_where_printed_ones_are_counted():
+    nameless = line(names_right=0.0, status="unnamed", style="grid=full names=none pulse=left")
+    (group,) = tables.grouped([line(), line(), line(names_right=0.0), nameless], ())
+    assert (group["names_right"], group["names_right_printed"]) == pytest.approx((2 / 4, 2 / 3))
+    assert np.isnan(tables.grouped([nameless], ())[0]["names_right_printed"])
 
 
 def test_groups_are_sorted_and_laid_out():

@@ -77,7 +77,10 @@ def _with_all(rows: list[dict], key: str) -> str:
 
 
 _CHIEF = (
-    ("layout right / all names right", lambda x: f"{x['layout_right']:.0%} / {x['names_right']:.0%}"),
+    (
+        "layout right / all names right / of those that print names",
+        lambda x: " / ".join(written(x[k], ".0%") for k in ("layout_right", "names_right", "names_right_printed")),
+    ),
     ("speed right / gain right", lambda x: f"{written(x['speed_right'], '.0%')} / {written(x['gain_right'], '.0%')}"),
     ("map residual, mm rms, median", lambda x: written(x["map_rms_mm"], ".3f")),
     ("dB mean / median / p10", lambda x: f"{x['mean']:.1f} / {x['median']:.1f} / {x['p10']:.1f}"),

@@ -9,6 +9,7 @@ from ecgseg.evaluation.results import UNDRAWN
 from ecgseg.metrics import summary
 
 ALL = "all"
+NAMELESS = "names=none"  # in the style of a page without lead names, of which many layouts cannot be told
 LOST_MM = 1.0  # rms: a map that is off by more has lost the page: no figure of it can be right
 
 
@@ -53,6 +54,16 @@ def status(*names: str) -> Callable[[list[dict]], float]:
     return lambda rows: float(np.mean([row["status"] in names for row in rows]))
 
 
+def with_names(of: Callable[[list[dict]], float]) -> Callable[[list[dict]], float]:
+    """Return the function that gives the figure `of` for the pages on which lead names are printed."""
+
+    def figure(rows: list[dict]) -> float:
+        some = [row for row in rows if NAMELESS not in row["style"].split()]
+        return of(some) if some else float("nan")
+
+    return figure
+
+
 def _decibels(which: str) -> Callable[[list[dict]], float]:
     return lambda rows: summary([row["ratio"] for row in rows])[which]
 
@@ -66,6 +77,7 @@ COLUMNS = (
     Column("n", "n", "d", len),
     Column("layout_right", "layout right", ".0%", share("layout_right")),
     Column("names_right", "all names right", ".0%", share("names_right")),
+    Column("names_right_printed", "… of those that print names", ".0%", with_names(share("names_right"))),
     Column("turned_right", "turned right", ".0%", share_told("turned_right")),
     Column("speed_right", "speed right", ".0%", share_told("speed_right")),
     Column("gain_right", "gain right", ".0%", share_told("gain_right")),
