@@ -47,7 +47,7 @@ CONTRADICTED, ALL_SPELLED = 0.3, 0.9  # agreement of leads with the laws, and sh
 HARDLY = 0.02  # … where nothing else is named
 MIRRORED = 0.9
 ROWS_ALIKE = 0.002  # of their length: what the ends of rows are told by
-MOST_OFF = {"text": 0.03, "pulse and text": 0.01, "pulse": 0.01}  # by which a scale told by print is corrected
+MOST_OFF = {"text": 0.03, "pulse and text": 0.02, "pulse": 0.02}  # by which a scale told by print is corrected
 LIES = {1: "on its side (its top to the right)", 2: "upside down", 3: "on its side (its top to the left)"}
 
 
