@@ -9,6 +9,7 @@ from scipy.ndimage import binary_dilation, label, uniform_filter1d
 
 from ecgseg.digitize.trace.confidence import CLAIM, SAME_INK_MM, Calibration, Evidence, shipped
 from ecgseg.digitize.trace.drift import Row, levels
+from ecgseg.digitize.trace.exchange import exchanged
 from ecgseg.digitize.trace.neighbours import read_apart
 from ecgseg.digitize.trace.pieces import LONG, mended, piece_lengths
 from ecgseg.digitize.trace.place import SEARCH_MM, after_pulse, ink_length, meeting, place_strips
@@ -230,7 +231,8 @@ def rows_apart(
         span = Span(spans[i].centre, left + _SIDE, stop)
         return _without_outside(_read(net, page, [span], len(columns), tall), tall)
 
-    return read_apart(image, evidence, inside, calibration, read)
+    evidence = read_apart(image, exchanged(evidence, inside), inside, calibration, read)
+    return exchanged(evidence, inside)
 
 
 def _taken_over(along: Evidence, evidence: Evidence, i: int) -> np.ndarray:
