@@ -14,7 +14,7 @@ from ecgseg.alignment import PrintedLead
 from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.trace.confidence import Evidence, shipped
 from ecgseg.digitize.trace.place import place_strips
-from ecgseg.digitize.trace.trace import read_rows, row_spans, rows_apart
+from ecgseg.digitize.trace.trace import read_rows, row_spans, rows_told_apart
 from ecgseg.layout import layout_names, load_layout
 from ecgseg.render.crops import SUBCOLUMNS, subcolumn_x
 from ecgseg.render.page import Page, render_page
@@ -119,5 +119,5 @@ def read_case(net, page: Page) -> Case | None:
     located = [replace(s, x0=s.x0 + shift, x1=s.x1 + shift) for s in strips]
     strips, _ = place_strips(located, evidence, flat)
     # Which rows are read again goes by the former fit.
-    evidence = rows_apart(net, flat, list(spans.values()), evidence, shipped())
+    evidence = rows_told_apart(net, flat, list(spans.values()), evidence, shipped())
     return Case(page.noise, strips, evidence, truth, zero, printed, scene.speed, gains)

@@ -73,9 +73,8 @@ def trace_strips(
     strips, shift = place_strips(strips, evidence, image)
     if abs(shift) > SEARCH_MM:
         evidence = read_rows(net, image, list(row_spans(strips).values()), height, again)
-    if apart:
-        # Once rows lie where they are: a row beside its place is doubted for that.
-        evidence = rows_apart(net, image, list(row_spans(strips).values()), evidence, calibration, height)
+    # Once rows lie where they are: a row beside its place is doubted for that.
+    evidence = rows_told_apart(net, image, list(row_spans(strips).values()), evidence, calibration, height, apart)
     return strips, strip_traces(strips, evidence, calibration)
 
 
@@ -214,12 +213,22 @@ def _followed(net, image: np.ndarray, spans: list[Span], evidence: Evidence, hei
     return _stacked(found)
 
 
-def rows_apart(
-    net, image: np.ndarray, spans: list[Span], evidence: Evidence, calibration: Calibration, height: int = 448
+def rows_told_apart(
+    net,
+    image: np.ndarray,
+    spans: list[Span],
+    evidence: Evidence,
+    calibration: Calibration,
+    height: int = 448,
+    again: bool = True,
 ) -> Evidence:
-    """Return the evidence with rows that run into each other read one without the other, where they are doubted."""
+    """Return the evidence with what rows that cross have of each other exchanged, and, with `again`, rows that run into
+    each other read one without the other, where they are doubted."""
     at = evidence.left[:, None] + np.arange(evidence.y.shape[1]) / SUBCOLUMNS
     inside = np.array([(x >= s.x0) & (x < s.x1) for x, s in zip(at, spans, strict=True)])
+    evidence = exchanged(evidence, inside)
+    if not again:
+        return evidence
     tall = _up(TALL_MM * _PX_PER_MM)
 
     def read(page: np.ndarray, i: int, start: float, stop: float) -> Evidence:
@@ -231,8 +240,7 @@ def rows_apart(
         span = Span(spans[i].centre, left + _SIDE, stop)
         return _without_outside(_read(net, page, [span], len(columns), tall), tall)
 
-    evidence = read_apart(image, exchanged(evidence, inside), inside, calibration, read)
-    return exchanged(evidence, inside)
+    return exchanged(read_apart(image, evidence, inside, calibration, read), inside)
 
 
 def _taken_over(along: Evidence, evidence: Evidence, i: int) -> np.ndarray:
