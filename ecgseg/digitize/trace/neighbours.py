@@ -34,7 +34,7 @@ _RIM = 2.0  # px beyond the pen's own width that are taken out with it
 # What reads part of a row on a page: (page (H, W, 3), row, first px, last px) → Evidence of that row alone, of which no
 # more than REACH_MM above and below its level was looked at.
 Reader = Callable[[np.ndarray, int, float, float], Evidence]
-REACH_MM = 45.0
+REACH_MM = 60.0
 
 
 def read_apart(

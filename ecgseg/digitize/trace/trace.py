@@ -21,7 +21,7 @@ from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 _PX_PER_MM = 8.0  # what the network reads
 _SIDE = 32  # px of page kept left and right of a row, so that its ends are seen in their surroundings
 TALLER_MM = (80.0, 112.0)  # heights of the further readings of a row that leaves the one before
-TALL_MM = 80.0  # of a row that is read without the others
+FAR_MM = 33.0  # a row that goes further from its level somewhere is read 112 mm high without the others, else 80 mm
 NEAR_MM = 4.0  # a trace closer than this to the crop's border is looked at again
 EDGE_MM = 1.0
 COMPLEX_MM = 10.0  # what stays outside the first crop for longer is no complex, but another row
@@ -229,7 +229,8 @@ def rows_told_apart(
     evidence = exchanged(evidence, inside)
     if not again:
         return evidence
-    tall = _up(TALL_MM * _PX_PER_MM)
+    furthest = np.where(inside, np.abs(evidence.y - evidence.level), 0.0).max(axis=1)
+    heights = [_up(TALLER_MM[int(off > FAR_MM * _PX_PER_MM)] * _PX_PER_MM) for off in furthest]
 
     def read(page: np.ndarray, i: int, start: float, stop: float) -> Evidence:
         left = int(start)
@@ -237,7 +238,7 @@ def rows_told_apart(
         level = np.interp(columns, at[i, ::SUBCOLUMNS], evidence.level[i, ::SUBCOLUMNS])
         if np.ptp(level) > 1:
             return _without_outside(_read_along(net, page, spans[i], left, level, height), height)
-        span = Span(spans[i].centre, left + _SIDE, stop)
+        span, tall = Span(spans[i].centre, left + _SIDE, stop), heights[i]
         return _without_outside(_read(net, page, [span], len(columns), tall), tall)
 
     return exchanged(read_apart(image, evidence, inside, calibration, read), inside)
