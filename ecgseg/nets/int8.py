@@ -21,7 +21,7 @@ class Int8Graph(Graph):
     """A graph whose layers take rounded values; those that nothing takes, its outputs, stay as they are.
 
     `ranges` (layers, 2): of what each layer gives, in the order of the layers. None: nothing is rounded, and `made` are
-    the layers' names. Raises WeightsError where there are fewer ranges than layers.
+    the layers' names. Raises WeightsError where there are not as many ranges as layers.
     """
 
     def __init__(self, state: Mapping[str, np.ndarray], ranges: np.ndarray | None):
@@ -59,11 +59,17 @@ class Int8Graph(Graph):
     def max_pool(self, x):
         return self._alike(super().max_pool(self._rounded(x)), x)
 
+    def model(self, outputs):
+        if self.ranges is not None and len(self.ranges) != len(self.made):
+            raise WeightsError(
+                f"{len(self.ranges)} ranges for {len(self.made)} layers: measure them anew with "
+                "python -m ecgseg.nets.ranges, or give digitize.runtime=onnx"
+            )
+        return super().model(outputs)
+
     def _given(self, x: str) -> str:
         """Note a layer's range, if it is known."""
-        if self.ranges is not None:
-            if len(self.made) >= len(self.ranges):
-                raise WeightsError(f"{len(self.ranges)} ranges for more layers: measure them anew")
+        if self.ranges is not None and len(self.made) < len(self.ranges):
             low, high = self.ranges[len(self.made)]
             self.range_of[x] = min(float(low), 0.0), max(float(high), 1e-6)
         self.made.append(x)
