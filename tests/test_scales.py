@@ -46,6 +46,9 @@ def test_pulses_do_not_contradict_a_tilted_page_or_a_given_scale(monkeypatch, se
 def test_a_grid_whose_lines_are_all_in_step_is_not_contradicted(monkeypatch):
     printed(monkeypatch, 4.4)
     assert against_grid(PICTURE, page(14.4, source="followed", confidence=0.9), None) is None
+    # … unless rows of another length than their layout's speak against it, too.
+    flat, _ = against_grid(PICTURE, page(14.4, source="followed", confidence=0.9), None, doubted=True)
+    assert flat.grid.source == "pulse"
 
 
 def test_a_doubtful_grid_comes_before_what_else_tells_the_scale(monkeypatch):

@@ -201,21 +201,24 @@ class Digitizer:
             if not any(_confirms(page.located) for page in pages):
                 if flat.grid.doubt:
                     continue
-                pages = self._by_pulses(pixels, flat, clock) or pages
+                longer = any(p.located.layout is not None and of_other_length(p.located.layout) for p in pages)
+                pages = self._by_pulses(pixels, flat, longer, clock) or pages
             elif flat.grid.source in BY_PRINT:
                 pages = self._by_lengths(pixels, pages, clock) or pages
             return self._readings(pages, pixels.shape, clock)
         raise AssertionError("the last of the flat pages is without doubt, or an error is raised")
 
-    def _by_pulses(self, pixels: np.ndarray, flat: FlatPage, clock: Clock) -> list[_Page]:
-        """Return the records by the scale of the pulses, where these contradict the grid by which nothing was named;
-        none where the pulses agree with it or the page is not confirmed by them either."""
+    def _by_pulses(self, pixels: np.ndarray, flat: FlatPage, doubted: bool, clock: Clock) -> list[_Page]:
+        """Return the records by the scale of the pulses, where these contradict the grid that confirmed nothing; none
+        where the pulses agree with it or confirm nothing either. `doubted`: rows are not as long as their layout's."""
         try:
-            other = against_grid(pixels, flat, self._find)
+            other = against_grid(pixels, flat, self._find, doubted)
             pages = self._pages(*other, clock) if other else []
         except EcgsegError:
             return []
-        return pages if any(_confirms(page.located) for page in pages) else []
+        if not any(_confirms(page.located) for page in pages):
+            return []
+        return self._by_lengths(pixels, pages, clock) or pages
 
     def _by_lengths(self, pixels: np.ndarray, pages: list[_Page], clock: Clock) -> list[_Page]:
         """Return the record by the scale at which its rows have the length of its layout, as far as print told it; none

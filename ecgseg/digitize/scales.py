@@ -67,13 +67,15 @@ def flat_pages(pixels: np.ndarray, given: float | None, dpi, grid_net, find: Fin
     yield _scaled(pixels, scale)
 
 
-def against_grid(pixels: np.ndarray, flat: FlatPage, find: Find) -> Scaled | None:
+def against_grid(pixels: np.ndarray, flat: FlatPage, find: Find, doubted: bool = False) -> Scaled | None:
     """Return the page of a picture at the scale of its pulses where these contradict its grid, else None.
 
     Rows and beats at equal distances may look like a grid, but not like one whose 1 mm and 5 mm lines are in step all
-    over the page. Raises GridError where nothing printed tells the scale.
+    over the page; only where something else doubts the scale is such a one, too, compared: every third of its lines may
+    have been followed. Raises GridError where nothing printed tells the scale.
     """
-    if flat.grid.source not in BY_GRID or (flat.grid.source == "followed" and flat.grid.confidence > CONVINCING):
+    convincing = flat.grid.source == "followed" and flat.grid.confidence > CONVINCING
+    if flat.grid.source not in BY_GRID or (convincing and not doubted):
         return None
     scale = scale_without_grid(pixels, find)
     if abs(np.log(scale.px_per_mm / flat.grid.px_per_mm_x)) < OTHER_SCALE:
