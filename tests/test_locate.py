@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from corrupt_findings import PX, corrupt, draw_trace, make_scene, true_findings, without_names
 
+from ecgseg.digitize.locate.echoes import REPEATS_LIMIT, Echoes
 from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Point, Stretch
+from ecgseg.digitize.locate.fit import rhythm_prior
+from ecgseg.digitize.locate.leadnames import reading
 from ecgseg.digitize.locate.locate import locate
 from ecgseg.digitize.locate.textnames import lead_name
 from ecgseg.errors import LayoutError
-from ecgseg.layout import layout_names, load_layout, parse_layout, with_rhythm, with_seconds
+from ecgseg.layout import LEADS, layout_names, load_layout, parse_layout, with_rhythm, with_seconds
 
 PLAIN = {"separator": "none", "crowding": 1.0, "name_jitter": 0.0, "name_note": "none"}
 
@@ -345,6 +348,19 @@ def test_names_at_all_strips_tell_a_layout_whose_starts_were_not_found():
     astray = replace(found, starts=wrong, ends=wrong)
     check(locate(astray, PX), scene, at_mm=2.5)
     assert not locate(without_names(astray), PX).named
+
+
+def test_what_a_rhythm_strip_repeats_does_not_overrule_its_name_and_what_is_usual_together(monkeypatch):
+    """Other rows' ink in its short strip made a strip printed and read as II look like V4."""
+    seen, repeats = [], Echoes.repeats
+    monkeypatch.setattr(Echoes, "repeats", lambda self, fit: seen.append(repeats(self, fit)) or seen[-1])
+    scene, found = page("3x4_1r", 4)
+    locate(found, PX, trace=draw_trace(scene))
+    (nats,) = seen[-1].values()
+    assert LEADS[int(nats.argmax())] == "II" and nats.max() == 0 and nats.min() == -REPEATS_LIMIT
+    named, unnamed = rhythm_prior("II") + reading("II", 0.92), rhythm_prior("II")
+    other = np.where(np.arange(len(LEADS)) == LEADS.index("V4"), 0.0, -REPEATS_LIMIT)
+    assert LEADS[int((named + other).argmax())] == "II" and LEADS[int((unnamed + other).argmax())] == "V4"
 
 
 @pytest.mark.parametrize("stray", [None, "V1"])

@@ -25,6 +25,7 @@ LAW_SHARES, LAW_NATS = (0.3, 0.5, 0.7, 0.95, 1.3), (3.0, 1.3, 0.0, -0.5, -2.5)
 SAMPLES, LEAST_NOISE = 6.0, 0.005
 UNLIKE, FEW_COMPARED = 0.5, 3  # a rhythm strip repeats none of so many short ones where the best r is lower
 MIN_REPEAT = 0.95  # the best lead's r must reach this: with less, neighbours' complexes decide
+REPEATS_LIMIT = 8.5  # nats between leads: curves may be of other rows in part, and a name that is read counts, too
 
 
 def row_line(trace: np.ndarray, px_per_mm: float, baseline: float, half: float) -> np.ndarray:
@@ -94,7 +95,7 @@ class Echoes:
                     nats[LEADS.index(short.lead)] = -SAMPLES / 2 * np.log(max(1 - r, LEAST_NOISE))
             if best >= MIN_REPEAT:
                 nats = np.where(np.isfinite(nats), nats, np.nanmean(nats))
-                found[long.row] = nats - nats.max()
+                found[long.row] = np.maximum(nats - nats.max(), -REPEATS_LIMIT)
         return found
 
     def strange(self, fit: Fit) -> set[int]:
