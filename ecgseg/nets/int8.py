@@ -1,6 +1,6 @@
 """The networks in 8-bit whole numbers: the same layers on ONNX Runtime, some 2.5 times as fast on a CPU.
 
-What a layer gives is rounded to 256 steps over the range that it had on training pictures; a weights file holds these
+What a layer gives is rounded to 256 steps over the range that it had on rendered pictures; a weights file holds these
 ranges as the tensor RANGES (`ranges` measures them). Without them a network runs in single precision.
 """
 

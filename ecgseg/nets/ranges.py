@@ -1,4 +1,4 @@
-"""The ranges that a network's layers have on training pictures, which it needs to run in 8-bit whole numbers.
+"""The ranges that a network's layers have on rendered pictures, which it needs to run in 8-bit whole numbers.
 
 python -m ecgseg.nets.ranges strip my.safetensors: measures them and writes them into the file. An export of a training
 has them already.

@@ -1,7 +1,7 @@
 """What the network says of a trace → how likely it is right: calibrated confidence per sample, quality per lead."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -64,6 +64,13 @@ class Evidence:
         n = self.y.shape[1]
         at = np.arange(n) + int(self.left[i] - self.left[j]) * _SUBCOLUMNS
         return at.clip(0, n - 1), (at >= 0) & (at < n)
+
+    def taking(self, to: tuple, other: "Evidence", of: tuple) -> "Evidence":
+        """Return the evidence with its places `to` (row, sub-columns) read as the places `of` in another."""
+        values = {f.name: getattr(self, f.name).copy() for f in fields(self) if f.name not in ("left", "level")}
+        for name, into in values.items():
+            into[to] = getattr(other, name)[of]
+        return replace(self, **values)
 
 
 def features(evidence: Evidence) -> np.ndarray:

@@ -5,8 +5,6 @@ to go on as the other, twice: there and back. That both turn sharply at one plac
 less likely than that both go straight on.
 """
 
-from dataclasses import fields, replace
-
 import numpy as np
 
 from ecgseg.digitize.trace.confidence import Evidence
@@ -36,9 +34,8 @@ def exchanged(evidence: Evidence, inside: np.ndarray) -> Evidence:
 
 def _pair(evidence: Evidence, i: int, j: int, inside: np.ndarray) -> Evidence:
     at, there = evidence.beside(i, j)
-    y, other = evidence.y[i], np.where(there, evidence.y[j, at], np.nan)
     usable = inside[i] & there & inside[j, at]
-    bounces = _bounces(np.where(usable, y, np.nan), np.where(usable, other, np.nan))
+    bounces = _bounces(*(np.where(usable, y, np.nan) for y in (evidence.y[i], evidence.y[j, at])))
     k = 0
     while k + 1 < len(bounces):
         long = (bounces[k + 1] - bounces[k]) / (_PX_PER_MM * SUBCOLUMNS)
@@ -47,15 +44,21 @@ def _pair(evidence: Evidence, i: int, j: int, inside: np.ndarray) -> Evidence:
             continue
         if long >= SHORTEST_MM:
             here = np.arange(bounces[k] + 1, bounces[k + 1] + 1)
-            evidence = _swapped(evidence, (i, here), (j, at[here]))
+            one, other_one = (i, here), (j, at[here])
+            evidence = evidence.taking(one, evidence, other_one).taking(other_one, evidence, one)
         k += 2
     return evidence
 
 
 def _bounces(upper: np.ndarray, lower: np.ndarray) -> list[int]:
     """Return the sub-columns after which two traces (n,) turn round at each other though they would cross straight."""
-    before = [_ways(y)[:2] for y in (upper, lower)]
-    after = [_ways(y)[2:] for y in (upper, lower)]
+    near = lower - upper
+    with np.errstate(invalid="ignore"):
+        apart = (near > 0) & (near < MEET_MM * _PX_PER_MM)
+    if not apart.any():
+        return []
+    ways = [_ways(y) for y in (upper, lower)]
+    before, after = [way[:2] for way in ways], [way[2:] for way in ways]
 
     def turn(one: int, next_one: int) -> np.ndarray:
         (mean, slope), (next_mean, next_slope) = before[one], after[next_one]
@@ -63,9 +66,7 @@ def _bounces(upper: np.ndarray, lower: np.ndarray) -> list[int]:
         return np.abs(mean + slope * reach - next_mean) + np.abs(slope - next_slope) * WINDOW
 
     as_read, crossed = turn(0, 0) + turn(1, 1), turn(0, 1) + turn(1, 0)
-    near = lower - upper
     with np.errstate(invalid="ignore"):
-        apart = (near > 0) & (near < MEET_MM * _PX_PER_MM)
         # The upper one comes down and the lower one up, and both go back.
         turns = (before[0][1] > 0) & (after[0][1] < 0) & (before[1][1] < 0) & (after[1][1] > 0)
         found = apart & turns & (as_read > TURN_PX) & (crossed < STRAIGHTER * as_read)
@@ -88,10 +89,3 @@ def _ways(y: np.ndarray) -> tuple[np.ndarray, ...]:
     first = slice(1, n + 1)  # ends AWAY - 1 before the sub-column itself
     second = slice(WINDOW + 2 * AWAY, WINDOW + 2 * AWAY + n)
     return mean[first], slope[first], mean[second], slope[second]
-
-
-def _swapped(evidence: Evidence, one: tuple, other: tuple) -> Evidence:
-    values = {f.name: getattr(evidence, f.name).copy() for f in fields(Evidence) if f.name not in ("left", "level")}
-    for value in values.values():
-        value[one], value[other] = value[other], value[one].copy()
-    return replace(evidence, **values)

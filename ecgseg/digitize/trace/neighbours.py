@@ -5,7 +5,6 @@ both sides, and what is left without it is the other's. Training takes other row
 """
 
 from collections.abc import Callable
-from dataclasses import fields, replace
 
 import cv2
 import numpy as np
@@ -73,7 +72,7 @@ def read_apart(
                 taken[part] = surer[part].mean() > sure[i, part].mean() + SURER
             if taken.any():
                 gained = True
-                evidence = _put(evidence, (i, taken), other, (i, taken))
+                evidence = evidence.taking((i, taken), other, (i, taken))
                 sure = _sure(evidence, calibration)
         if not gained:
             break
@@ -155,18 +154,7 @@ def _merged(evidence: Evidence, i: int, first: int, last: int, again: Evidence) 
     at = np.arange(first, min(last, evidence.y.shape[1]))
     there = at + int(evidence.left[i] - again.left[0]) * SUBCOLUMNS
     known = (there >= 0) & (there < again.y.shape[1])
-    return _put(evidence, (i, at[known]), again, (0, there[known]))
-
-
-def _put(evidence: Evidence, to: tuple, other: Evidence, of: tuple) -> Evidence:
-    """Return the evidence with its places `to` (row, sub-columns) as the places `of` in another."""
-    values = {name: getattr(evidence, name).copy() for name in _READ}
-    for name, into in values.items():
-        into[to] = getattr(other, name)[of]
-    return replace(evidence, **values)
-
-
-_READ = [f.name for f in fields(Evidence) if f.name not in ("left", "level")]
+    return evidence.taking((i, at[known]), again, (0, there[known]))
 
 
 def _pen(image: np.ndarray, evidence: Evidence, sure: np.ndarray) -> float:
