@@ -29,6 +29,7 @@ FEW = 1 / 3  # of the pulses may be odd without casting doubt on the others
 PULSE_S = 0.2  # s: how long most machines hold the pulse; others draw it 5 mm wide at any speed
 BESIDE_MM = 8.0  # how far a gain printed beside a lead's name may stand from it
 INSIDE = 0.6  # of a text's area that lies in a line of text for it to be a piece of it
+CUT_OFF = 1.5  # of a text's height: a digit or two
 MANY, MOST = 4, 0.75  # texts, and their share, that outvote others: a gain beside each name is misread here and there
 GROUPS = (LIMB, CHEST)
 
@@ -56,10 +57,8 @@ class Calibration:
 
     @property
     def speed_told(self) -> bool:
-        """Whether the page or the user says the speed; "25 mm/s" cut off at its left says 5: a text alone is not
-        believed that the paper crept."""
-        crept = self.how["speed"] == "text" and self.speed < min(USUAL_SPEEDS)
-        return self.how["speed"] != "default" and not crept
+        """Whether the page or the user says the speed."""
+        return self.how["speed"] != "default" and not _crept(self.how["speed"], self.speed)
 
     def gain_of(self, lead: str) -> float:
         """Return the gain in mm/mV of a lead; that of the page where its group has none of its own."""
@@ -92,7 +91,8 @@ def calibrate(
     """Return a page's speed and gain; `speed` (mm/s) and `gain` (mm/mV) are the user's, None to find them.
 
     findings are those of the flat page `image` (H, W, 3) uint8 at `px_per_mm`, and in its pixels. `more` gives further
-    lines of text, as `find_lines` does; it is asked where neither text nor pulses told both. Without the library
+    lines of text, as `find_lines` does; it is asked where neither text nor pulses told both, or only a text tells a speed
+    that no page is printed with. Without the library
     that reads text, calibration goes by the pulses alone and says so.
     """
     findings = replace(findings, texts=whole_lines(findings.texts))
@@ -110,9 +110,10 @@ def calibrate(
 
     try:
         if speed is None or gain is None:
-            lines = read_lines(image, findings.texts)
+            lines = _read(image, findings.texts)
         found_speed, found_gain, unread = found()
-        if more is not None and "default" in (found_speed.how, found_gain.how):
+        untold = "default" in (found_speed.how, found_gain.how) or _crept(found_speed.how, found_speed.value)
+        if more is not None and untold:
             told = [line for line in more() if parse_calibration(line[1]) != Printed()]
             # A whole line says what its pieces say, and rightly: "Chest 5 mm/mV" cut off says 5 mm/mV of all leads.
             pieces = [any(_lies_in(box, whole) for whole, *_ in told) for box in findings.texts]
@@ -149,6 +150,23 @@ def calibrate(
         gain_confidence=found_gain.confidence,
         warnings=(*warnings, *found_speed.warnings, *found_gain.warnings),
     )
+
+
+def _read(image: np.ndarray, boxes: Sequence[Box]) -> list[tuple[str, float]]:
+    """Return what is printed in boxes of text and how sure that is; a speed at which no page is printed is read once
+    more with what stands before it, which may have been cut off."""
+    lines = read_lines(image, boxes)
+    slow = [k for k, (text, _) in enumerate(lines) if (parse_calibration(text).speed or np.inf) < min(USUAL_SPEEDS)]
+    wider = [replace(box, x0=box.x0 - CUT_OFF * (box.y1 - box.y0)) for box in (boxes[k] for k in slow)]
+    for k, (text, score) in zip(slow, read_lines(image, wider), strict=True):
+        if score >= WELL_READ and parse_calibration(text).speed in USUAL_SPEEDS:
+            lines[k] = (text, score)
+    return lines
+
+
+def _crept(how: str, speed: float) -> bool:
+    """Return whether a text alone says that the paper crept: "25 mm/s" cut off at its left says 5."""
+    return how == "text" and speed < min(USUAL_SPEEDS)
 
 
 def _lies_in(box: Box, whole: Box) -> bool:

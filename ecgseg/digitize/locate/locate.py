@@ -20,7 +20,7 @@ from ecgseg.digitize.locate.fit import (
 from ecgseg.digitize.locate.leadnames import likely_strokes, page_names
 from ecgseg.digitize.locate.records import left_of, parts_of, side_by_side
 from ecgseg.digitize.locate.remarks import remarks, too_few_rows, unnamed_remark
-from ecgseg.digitize.locate.rows import Row, find_rows
+from ecgseg.digitize.locate.rows import Row, begun_at_names, find_rows
 from ecgseg.digitize.locate.starts import own_starts, refined_start, told_start, with_refined_gap
 from ecgseg.digitize.locate.unnamed import named_by_print
 from ecgseg.errors import LayoutError
@@ -132,6 +132,8 @@ def locate(
     beside = side_by_side(rows, names)
     if beside is not None:
         rows, names = left_of(rows, names, beside)
+    sure = _sure_names(names.names)
+    rows = begun_at_names(rows, [names.left[k] for k in sure])
     tried = [forced] if forced else [load_layout(name) for name in layout_names()]
     echoes = None if trace is None else Echoes(trace, px_per_mm)
     fits = all_fits(rows, names, size, speeds or (speed,), tried, unnamed=forced is None)

@@ -1,4 +1,4 @@
-"""Rows of trace are where the grid is: what looks like one on a table or on other paper is none."""
+"""Rows of trace are where the page's grid is: what looks like one on a table or on other paper is none."""
 
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,8 @@ from ecgseg.layout import Layout
 
 OFF_GRID_MM = 0.4  # a map that is off by more has no grid there: of 771 rows of 79 known pages none, 30 of 187 others
 ABOUT_MM = 5.0  # above and below a row
+IN_STEP, ASTRAY = 0.9, 0.2  # cells inside the grid's area that are in step at least, and outside of it at most
+BESIDE_MM = 4.0  # nothing is cut so near to the area: a grid may fade towards its edge
 
 
 def on_grid(findings: Findings, flat: FlatPage) -> Findings:
@@ -20,6 +22,51 @@ def on_grid(findings: Findings, flat: FlatPage) -> Findings:
     reach = ABOUT_MM * flat.px_per_mm
     kept = [s for s in findings.stretches if not flat.error_along(s.x0, s.x1, s.baseline, reach) > OFF_GRID_MM]
     return replace(findings, stretches=kept)
+
+
+def grid_area(good: np.ndarray) -> tuple[int, int, int, int] | None:
+    """Return the cells (first row, last + 1, first column, last + 1) of the upright rectangle that holds a page's grid.
+
+    good (ny, nx) bool: where the grid's lines are in step. The rectangle is that with the most such cells less others.
+    None where too many cells inside are not, or too many outside are: then the grid has no plain edge.
+    """
+    gain = np.where(good, 1, -1)
+    above = np.concatenate([np.zeros_like(gain[:1]), np.cumsum(gain, axis=0)])
+    most, area = 0, None
+    for top in range(len(gain)):
+        columns = above[top + 1 :] - above[top]
+        total = np.concatenate([np.zeros_like(columns[:, :1]), np.cumsum(columns, axis=1)], axis=1)
+        over = total - np.minimum.accumulate(total, axis=1)
+        rows, right = np.unravel_index(over.argmax(), over.shape)
+        if over[rows, right] > most:
+            most = over[rows, right]
+            area = top, int(top + rows + 1), int(total[rows, : right + 1].argmin()), int(right)
+    if area is None:
+        return None
+    inside = np.zeros_like(good)
+    inside[area[0] : area[1], area[2] : area[3]] = True
+    plain = good[inside].mean() >= IN_STEP and (inside.all() or good[~inside].mean() <= ASTRAY)
+    return area if plain else None
+
+
+def within_grid(findings: Findings, flat: FlatPage) -> Findings:
+    """Return findings without the parts of rows, and the starts and ends of strips, that lie beside the area of a flat
+    page's grid; as they are where that has no plain edge."""
+    area = None if flat.errors is None else grid_area(flat.errors < OFF_GRID_MM)
+    if area is None:
+        return findings
+    (ny, nx), (h, w) = flat.errors.shape, flat.image.shape[:2]
+    beside = BESIDE_MM * flat.px_per_mm
+    top, bottom = area[0] * h / ny - beside, area[1] * h / ny + beside
+    left, right = area[2] * w / nx - beside, area[3] * w / nx + beside
+    cut = [
+        replace(s, x0=max(s.x0, left), x1=min(s.x1, right)) for s in findings.stretches if top <= s.baseline <= bottom
+    ]
+    starts, ends = (
+        [p for p in points if left <= p.x <= right and top <= p.y <= bottom]
+        for points in (findings.starts, findings.ends)
+    )
+    return replace(findings, stretches=[s for s in cut if s.x1 > s.x0], starts=starts, ends=ends)
 
 
 def locate_on(
@@ -31,7 +78,8 @@ def locate_on(
     speed_told: bool = True,
     named: bool = True,
 ) -> Located:
-    """Locate the strips of a flat page as `locate` does; where nothing is named, only the rows on its grid count.
+    """Locate the strips of a flat page as `locate` does, of what lies within its grid's area; where nothing is named,
+    only the rows on its grid count.
 
     A grid may fade under a flash: names are believed rather than it. Raises LayoutError.
     """
@@ -44,6 +92,8 @@ def locate_on(
         speed_told=speed_told,
         named=named,
     )
+    within = within_grid(findings, flat)
+    findings = within if within.stretches else findings
     located = place(findings)
     if located.named:
         return located

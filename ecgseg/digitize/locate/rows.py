@@ -1,6 +1,7 @@
 """Stretches of trace → rows: which stretches lie on one line, how far apart rows are, where one was missed."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +22,8 @@ MIN_LINES, LINE_STEP = 3, 0.2  # lines of names whose distances differ by no mor
 MIN_LINED = 4  # names on them
 NAMED_REACH = 0.3  # of the rows' distance: a row of trace this near to where its name asks for one is that row
 FOUND_BY_NAMES = 0.5  # of the rows that names ask for
+SAME_COLUMN = 4.0  # names of one column begin within so much
+ABOUT_NAME = (-6.0, 12.0)  # a row begins so far right of where its first name does
 POINT_REACH = 5.0  # a strip's start is marked at its baseline, give or take a wave
 
 
@@ -161,6 +164,30 @@ def rows_by_names(rows: list[Row], heights: list[float]) -> tuple[list[Row], flo
         return [], 0.0, 0.0
     kept += [claimed.get(k, _missed(float(y))) for k, y in enumerate(at)]
     return sorted(kept, key=lambda r: r.baseline), pitch, left_out
+
+
+def begun_at_names(rows: list[Row], lefts: Sequence[float]) -> list[Row]:
+    """Return the rows without what lies left of where the others begin, beside the first column of names: a pattern of
+    the table.
+
+    lefts: x (mm) at which names begin. Most rows must have a name in that column, and MIN_LINES must begin at it.
+    """
+    x = np.sort(np.asarray(lefts, float))
+    columns = [x[(x >= left) & (x <= left + SAME_COLUMN)] for left in x]
+    column = next((c for c in columns if len(c) >= max(MIN_LINES, FOUND_BY_NAMES * len(rows))), None)
+    if column is None or (x < column[0]).sum() > 1:
+        return rows
+    near = [r.x0 for r in rows if not r.missed and ABOUT_NAME[0] <= r.x0 - np.median(column) <= ABOUT_NAME[1]]
+    if len(near) < MIN_LINES:
+        return rows
+    return [_from(r, min(near)) if r.x0 < min(near) else r for r in rows]
+
+
+def _from(row: Row, left: float) -> Row:
+    """Return what of a row lies right of x = left (mm)."""
+    pieces = tuple((max(x0, left), x1, y) for x0, x1, y in row.pieces if x1 > left)
+    starts, ends = (tuple(p for p in points if p[0] >= left) for points in (row.starts, row.ends))
+    return replace(row, x0=max(row.x0, left), pieces=pieces, starts=starts, ends=ends)
 
 
 def _missed(y: float) -> Row:
