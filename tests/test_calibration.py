@@ -48,6 +48,17 @@ def test_text_is_read_in_its_boxes_only():
     assert read_lines(sheet.image, [Box(2000, 2000, 2100, 2010)]) == [("", 0.0)]
 
 
+def test_a_speed_cut_off_before_its_last_digit_is_read_whole():
+    """The page network's box begins within the number: "25 mm/s" is not 5."""
+    sheet = Sheet().text("25 mm/s")
+    (whole,) = sheet.texts
+    sheet.texts = [replace(whole, x0=whole.x0 + 34)]
+    assert read_lines(sheet.image, sheet.texts)[0][0].replace(" ", "") == "5mm/s"
+    assert (sheet.calibrate().speed, sheet.calibrate().speed_told) == (25, True)
+    slow = Sheet().text("5 mm/s").calibrate()
+    assert (slow.speed, slow.speed_told) == (5, False)
+
+
 def test_text_and_pulse_that_agree():
     found = Sheet().pulse(100, 300, 5.0, width=10.0).text("50 mm/s  5 mm/mV").calibrate()
     assert (found.speed, found.gain, found.gains) == (50, 5, {})

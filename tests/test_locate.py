@@ -312,6 +312,16 @@ def test_a_shifted_row_keeps_its_own_start():
     assert any("row 4 starts +10.0 mm" in w for w in located.warnings)
 
 
+def test_a_pattern_beside_the_rows_is_cut_off_at_their_names():
+    """Lines of a cloth or of another sheet go on where some rows begin: the others begin at their names."""
+    scene, found = page("12x1", 4, names="left")
+    found = shifted(found, 40.0, 0.0)
+    longer = [replace(s, x0=s.x0 - 35 * PX) if k in (3, 4, 7, 8, 9) else s for k, s in enumerate(found.stretches)]
+    located = locate(replace(found, stretches=longer), PX)
+    assert located.named and {round(s.x0) for s in located.strips} == {round((scene.traces[0].x0 + 40) * PX)}
+    assert located.seconds == 10.0
+
+
 def test_false_names_in_the_header_change_nothing():
     scene, found = page("3x1_limb", 21)
     y = found.stretches[0].baseline - 30 * PX

@@ -50,6 +50,37 @@ def test_jumps_between_leads_count_where_the_last_samples_are_missing():
     assert place_strips(strips(74, 4, 3), seen)[1] == pytest.approx(-0.25, abs=0.05)
 
 
+def test_ends_that_go_on_into_a_pulse_do_not_outvote_where_leads_meet():
+    levels = [[80.0, 120.0, 90.0, 110.0]] * 3
+    seen = evidence(72, levels, noise=0.3, beyond=HALF_STROKE_MM + 0.8)
+    assert place_strips(strips(74, 4, 3), seen)[1] == pytest.approx(-0.25, abs=0.05)
+
+
+def test_beats_at_one_place_of_all_rows_are_no_meeting():
+    """They jump as leads do where they meet, but of two columns in one."""
+    seen = evidence(72, [[100.0, 100.0, 100.0]] * 3)
+    x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
+    seen.y[:, x > 72 + LENGTH / 3 + 6] = 60.0
+    assert place_strips(strips(72, 3, 3), seen)[1] == pytest.approx(0.0, abs=0.02)
+
+
+def test_leads_that_begin_after_gaps_lie_where_they_begin():
+    """The last samples before a gap, and the row's, are missing: ends tell too little."""
+    seen = evidence(72, [[100.0] * 4] * 3)
+    x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
+    before = (72 + LENGTH - x) % (LENGTH / 4)
+    seen.ink[:, (before > 0.2 * MM) & (before < 1.5 * MM)] = 0
+    assert place_strips(strips(69, 4, 3), seen)[1] == pytest.approx(3 / MM, abs=0.05)
+
+
+@pytest.mark.parametrize(("rows", "width", "moved"), [(4, 900, 3.0), (2, 900, 0.0), (4, 72 + LENGTH + 10, 0.0)])
+def test_rows_that_all_end_elsewhere_are_followed_further(rows, width, moved):
+    """Few rows are not, nor those that end with the picture."""
+    seen = evidence(72, [[100.0]] * rows)
+    image = np.full((300, int(width), 3), 255, np.uint8)
+    assert place_strips(strips(72 - 3 * MM, 1, rows), seen, image)[1] == pytest.approx(moved, abs=0.02)
+
+
 def test_a_qrs_flank_beside_a_meeting_is_no_jump():
     seen = evidence(72, [[100.0, 100.0]] * 3)
     x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5

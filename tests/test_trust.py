@@ -13,9 +13,9 @@ from ecgseg.digitize.flat.flatten import _Sheet, compared, measure_map
 from ecgseg.digitize.flat.grid import FlatPage, grid_from_scale
 from ecgseg.digitize.flat.phases import continued
 from ecgseg.digitize.flat.trust import judged
-from ecgseg.digitize.locate.findings import Findings, Stretch
+from ecgseg.digitize.locate.findings import Box, Findings, Point, Stretch
 from ecgseg.digitize.locate.locate import LocatedStrip
-from ecgseg.digitize.locate.on_grid import on_grid
+from ecgseg.digitize.locate.on_grid import on_grid, within_grid
 from ecgseg.digitize.scales import faded, map_error
 
 
@@ -55,6 +55,24 @@ def test_rows_where_no_grid_is_are_left_out(half_faded):
     assert on_grid(Findings(stretches=[on, off]), half_faded).stretches == [on]
     unknown = replace(half_faded, errors=None)
     assert on_grid(Findings(stretches=[on, off]), unknown).stretches == [on, off]
+
+
+def test_what_lies_beside_the_grid_is_cut_off(half_faded):
+    """Another sheet, or a cloth, goes on beside the page: rows end with its grid, captions do not."""
+    errors = np.full((40, 50), 0.9)
+    errors[10:30, 8:42] = 0.03
+    page = replace(half_faded, errors=errors)
+    h, w = page.image.shape[:2]
+    row, below = Stretch(0, w - 1, h / 2), Stretch(0, w - 1, 0.95 * h)
+    text, start = Box(0, 0, 50, 20), Point(1.0, h / 2)
+    kept = within_grid(Findings(texts=[text], stretches=[row, below], starts=[start]), page)
+    (cut,), beside = kept.stretches, 4 * page.px_per_mm
+    assert (cut.x0, cut.x1) == pytest.approx((8 / 50 * w - beside, 42 / 50 * w + beside))
+    assert kept.texts == [text] and not kept.starts
+    errors[12:28, 10:40:3] = 0.9  # no plain area any more
+    found = Findings(stretches=[row, below])
+    assert within_grid(found, page) == found
+    assert within_grid(found, replace(page, errors=None)) == found
 
 
 def test_a_lead_printed_where_the_lines_fade_is_said_to_be_doubtful(half_faded):

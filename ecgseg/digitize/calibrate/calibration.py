@@ -91,9 +91,9 @@ def calibrate(
     """Return a page's speed and gain; `speed` (mm/s) and `gain` (mm/mV) are the user's, None to find them.
 
     findings are those of the flat page `image` (H, W, 3) uint8 at `px_per_mm`, and in its pixels. `more` gives further
-    lines of text, as `find_lines` does; it is asked where neither text nor pulses told both, or only a text tells a speed
-    that no page is printed with. Without the library
-    that reads text, calibration goes by the pulses alone and says so.
+    lines of text, as `find_lines` does; it is asked where neither text nor pulses told both, or a text alone tells a
+    speed that no page is printed with. Without the library that reads text, calibration goes by the pulses alone and
+    says so.
     """
     findings = replace(findings, texts=whole_lines(findings.texts))
     warnings: list[str] = []

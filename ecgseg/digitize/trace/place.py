@@ -12,18 +12,23 @@ import numpy as np
 from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.trace.confidence import Evidence
 from ecgseg.digitize.trace.separators import bar_shift
+from ecgseg.runs import runs
 from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 
 _PX = 8.0  # px/mm of the flat page
 HALF_STROKE_MM = 0.2  # a line's ink goes about half its width beyond its last point
 SEARCH_MM = 1.5  # a row's end is looked for this far from where it was located
+FAR_MM, FAR_SHARE = 4.0, 0.8  # … or so far, where no rows have one nearer and such a share of them have one there
 SAME_MM = 0.15  # ends of rows that agree
 STEADY_MM = 3.0  # of ink before an end, none of it missing
 JUMP_MM = 0.5  # between two leads, over JUMP_WIDTH_MM; less may be noise
 JUMP_WIDTH_MM = 0.125
 SHARP = 0.3  # of a jump's size: what the trace may change as far again on either side, where a QRS flank goes on
 MEETS_MM = 0.3  # a jump this near to where the ends say that leads meet
-MIN_JUMPS = 3
+MIN_JUMPS, MIN_ROWS = 3, 3
+SAME_JUMP_MM = 0.12
+MANY_JUMPS, MANY_SHARE = 5, 0.6  # jumps, and their share of the places where leads meet, that tell with two columns
+GAP_MM = 0.4  # of paper before a lead begins
 BEGIN_MM, FALL_MM = 1.0, 3.0  # of a row in which a pulse's falling edge may be read, and how far that falls at least
 RESTS_MM = 2.0
 INK = 0.5
@@ -34,13 +39,13 @@ def place_strips(
 ) -> tuple[list[LocatedStrip], float]:
     """Return the strips shifted together to where bars between them or their trace say they lie, and the shift in mm.
 
-    strips: as located, to within SEARCH_MM; evidence: of their rows, from the top; image (H, W, 3) uint8: the flat
-    page, None to look at the traces alone. Nothing moves where there are no bars that agree and fewer than two rows,
-    or than half of the rows, end at the same place.
+    strips: as located, to within FAR_MM; evidence: of their rows, from the top; image (H, W, 3) uint8: the flat
+    page, None to look at the traces alone. Nothing moves where there are no bars that agree, leads do not plainly meet,
+    and fewer than two rows, or than half of the rows, end at the same place.
     """
     shift = None if image is None else bar_shift(strips, image)
     if shift is None:
-        shift = _shift(strips, evidence)
+        shift = _shift(strips, evidence, np.inf if image is None else image.shape[1])
     moved = [replace(s, x0=s.x0 + shift * _PX, x1=s.x1 + shift * _PX) for s in strips]
     return moved, shift
 
@@ -95,31 +100,75 @@ def after_pulse(evidence: Evidence, row: int, x: float) -> float | None:
     return float(evidence.left[row] + (low + 0.5) / SUBCOLUMNS - 0.5)
 
 
-def _shift(strips: Sequence[LocatedStrip], evidence: Evidence) -> float:
+def _shift(strips: Sequence[LocatedStrip], evidence: Evidence, width: float) -> float:
+    """Return by how many mm strips of a page `width` px wide lie to the right of where they were located."""
     rows = sorted({s.row for s in strips})
     groups = [sorted((s for s in strips if s.row == row), key=lambda s: s.x0) for row in rows]
-    ends = [_ends(evidence, i, group[-1].x1) - HALF_STROKE_MM for i, group in enumerate(groups)]
+    meets = [(i, s.x0) for i, group in enumerate(groups) for s in group[1:]]
+    begins = [_begins(evidence, i, x) for i, x in meets]
+    begin = _agreed(begins, max(MIN_JUMPS, len(meets) / 2))
+    if begin is not None:
+        return begin + HALF_STROKE_MM
+    found = [_ends(evidence, i, group[-1].x1, FAR_MM) - HALF_STROKE_MM for i, group in enumerate(groups)]
+    ends = [e[np.abs(e + HALF_STROKE_MM) <= SEARCH_MM] for e in found]
     agreed = _agreed(ends, max(2, len(rows) / 2))
+    met = _met(evidence, meets)
+    if met is not None and (agreed is None or abs(met - agreed) > MEETS_MM):
+        return met
     if agreed is None:
-        return 0.0
-    jumps = [_jump(evidence, i, s.x0 + agreed * _PX) for i, group in enumerate(groups) for s in group[1:]]
+        agreed = _agreed(found, max(MIN_ROWS, FAR_SHARE * len(rows)))
+        right = max(s.x1 for s in strips)
+        # Rows that leave the picture end where it does.
+        return 0.0 if agreed is None or right + agreed * _PX > width - 1 - STEADY_MM * _PX else agreed
+    jumps = [_jump(evidence, i, x + agreed * _PX) for i, x in meets]
     jumps = [agreed + j for j in jumps if j is not None]
     near = [e for row in ends for e in row if abs(e - agreed) <= SAME_MM]
     return float(np.median([*near, *jumps] if len(jumps) >= MIN_JUMPS else near))
 
 
-def _ends(evidence: Evidence, row: int, x1: float) -> np.ndarray:
-    """Return where the row's ink ends within SEARCH_MM of x1 (px), in mm from it."""
-    ink = evidence.ink[row] > INK
-    x = evidence.left[row] + subcolumn_x(len(ink) // SUBCOLUMNS)
+def _met(evidence: Evidence, meets: list[tuple[int, float]]) -> float | None:
+    """Return the shift in mm at which the trace jumps where leads meet, None where it does so at too few of `meets`,
+    (row, x in px) each: beats that come in the leads' step jump at one place of each row, but in few columns."""
+    jumps = [_jumps(evidence, i, x, SEARCH_MM) for i, x in meets]
+    every = np.concatenate(jumps) if jumps else np.zeros(0)
+    if not len(every):
+        return None
+    near = np.array([[bool((np.abs(j - v) <= SAME_JUMP_MM).any()) for j in jumps] for v in every])
+    best = int(near.sum(axis=1).argmax())
+    columns = np.round([x for _, x in meets])
+    count, seen, there = near[best].sum(), len(set(columns[near[best]])), len(set(columns))
+    plain = seen == there >= MIN_JUMPS or (seen > 1 and count >= max(MANY_JUMPS, MANY_SHARE * len(meets)))
+    if count < MIN_JUMPS or not plain:
+        return None
+    return float(np.median(every[np.abs(every - every[best]) <= SAME_JUMP_MM]))
+
+
+def _edges(evidence: Evidence, row: int, x: float, reach: float, ends: bool) -> np.ndarray:
+    """Return where steady ink of a row ends, or begins, within `reach` mm of x (px), in mm from it."""
+    way = 1 if ends else -1
+    ink = (evidence.ink[row] > INK)[::way]
+    at = (evidence.left[row] + subcolumn_x(len(ink) // SUBCOLUMNS))[::way]
     steady = round(STEADY_MM * _PX * SUBCOLUMNS)
     since = np.concatenate([[0], np.cumsum(ink)])
     last = np.flatnonzero(ink[:-1] & ~ink[1:])
     last = last[last >= steady]
     # A gap of a tenth is a faint stretch, more is something that stands beside the row.
     last = last[since[last + 1] - since[last + 1 - steady] >= 0.9 * steady]
-    edge = (x[last] + 0.5 / SUBCOLUMNS - x1) / _PX
-    return edge[np.abs(edge) <= SEARCH_MM]
+    if not ends:
+        paper = round(GAP_MM * _PX * SUBCOLUMNS)
+        last = last[since[np.minimum(last + 1 + paper, len(ink))] == since[last + 1]]
+    edge = (at[last] + way * 0.5 / SUBCOLUMNS - x) / _PX
+    return edge[np.abs(edge) <= reach]
+
+
+def _ends(evidence: Evidence, row: int, x1: float, reach: float) -> np.ndarray:
+    """Return where the row's ink ends within `reach` mm of x1 (px), in mm from it."""
+    return _edges(evidence, row, x1, reach, ends=True)
+
+
+def _begins(evidence: Evidence, row: int, x0: float) -> np.ndarray:
+    """Return where the row's ink begins after a gap within SEARCH_MM of x0 (px), in mm from it."""
+    return _edges(evidence, row, x0, SEARCH_MM, ends=False)
 
 
 def _agreed(ends: list[np.ndarray], least: float) -> float | None:
@@ -138,19 +187,27 @@ def _agreed(ends: list[np.ndarray], least: float) -> float | None:
 
 def _jump(evidence: Evidence, row: int, x: float) -> float | None:
     """Return by how many mm the trace's jump near x (px) lies to the right of it; None where there is none."""
+    jumps = _jumps(evidence, row, x, MEETS_MM, largest=True)
+    return float(jumps[0]) if len(jumps) else None
+
+
+def _jumps(evidence: Evidence, row: int, x: float, reach_mm: float, largest: bool = False) -> np.ndarray:
+    """Return by how many mm the jumps of the trace within `reach_mm` of x (px) lie to the right of it; with `largest`
+    only the largest step is looked at."""
     y = evidence.y[row]
     at = (x - evidence.left[row] + 0.5) * SUBCOLUMNS - 0.5
-    width, reach = round(JUMP_WIDTH_MM * _PX * SUBCOLUMNS), round(MEETS_MM * _PX * SUBCOLUMNS)
+    width, reach = round(JUMP_WIDTH_MM * _PX * SUBCOLUMNS), round(reach_mm * _PX * SUBCOLUMNS)
     first = int(np.ceil(at)) - reach - width // 2
     if first < width or first + 2 * (reach + width) >= len(y):
-        return None
+        return np.zeros(0)
     near = y[first - width : first + 2 * (reach + width) + 1]
-    step = near[width:] - near[:-width]
-    size = np.abs(step[width:-width])
-    best = int(size.argmax())
-    beside = max(abs(step[best]), abs(step[best + 2 * width]))
-    if size[best] < JUMP_MM * _PX or beside > SHARP * size[best]:
-        return None
-    # A jump is as large over any width that holds it: its middle is that of all such places.
-    best = float(np.flatnonzero(size >= 0.9 * size[best]).mean())
-    return (first + best + width / 2 - at) / (SUBCOLUMNS * _PX)
+    step = np.abs(near[width:] - near[:-width])
+    size, beside = step[width:-width], np.maximum(step[: -2 * width], step[2 * width :])
+    sharp = (size >= JUMP_MM * _PX) & (beside <= SHARP * size)
+    if largest:
+        best = int(size.argmax())
+        # A jump is as large over any width that holds it: its middle is that of all such places.
+        found = [np.flatnonzero(size >= 0.9 * size[best])] if sharp[best] else []
+    else:
+        found = [run[size[run] >= 0.9 * size[run].max()] for run in (np.arange(*ends) for ends in runs(sharp))]
+    return np.array([(first + places.mean() + width / 2 - at) / (SUBCOLUMNS * _PX) for places in found])
