@@ -11,6 +11,7 @@ from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Point, Stre
 from ecgseg.digitize.locate.fit import rhythm_prior
 from ecgseg.digitize.locate.leadnames import reading
 from ecgseg.digitize.locate.locate import locate
+from ecgseg.digitize.locate.rows import Row, begun_at_names
 from ecgseg.digitize.locate.textnames import lead_name
 from ecgseg.errors import LayoutError
 from ecgseg.layout import LEADS, layout_names, load_layout, parse_layout, with_rhythm, with_seconds
@@ -314,12 +315,12 @@ def test_a_shifted_row_keeps_its_own_start():
 
 def test_a_pattern_beside_the_rows_is_cut_off_at_their_names():
     """Lines of a cloth or of another sheet go on where some rows begin: the others begin at their names."""
-    scene, found = page("12x1", 4, names="left")
-    found = shifted(found, 40.0, 0.0)
-    longer = [replace(s, x0=s.x0 - 35 * PX) if k in (3, 4, 7, 8, 9) else s for k, s in enumerate(found.stretches)]
-    located = locate(replace(found, stretches=longer), PX)
-    assert located.named and {round(s.x0) for s in located.strips} == {round((scene.traces[0].x0 + 40) * PX)}
-    assert located.seconds == 10.0
+    rows = [Row(20.0 * k, 60.0 - 35 * (k > 4), 310.0, ((60.0 - 35 * (k > 4), 310.0, 20.0 * k),)) for k in range(12)]
+    cut = begun_at_names(rows, [52.0 + k % 2 for k in range(11)])
+    assert {(r.x0, r.x1, r.covered) for r in cut} == {(60.0, 310.0, 250.0)}
+    assert begun_at_names(rows, [52.0] * 3) == rows  # names of few rows
+    assert begun_at_names(rows, [120.0] * 11) == rows  # the second column's, the first one's were not read
+    assert begun_at_names(rows[4:], [52.0] * 8) == rows[4:]  # too few rows begin there
 
 
 def test_false_names_in_the_header_change_nothing():
