@@ -15,7 +15,7 @@ from ecgseg.digitize.flat.phases import continued
 from ecgseg.digitize.flat.trust import judged
 from ecgseg.digitize.locate.findings import Box, Findings, Point, Stretch
 from ecgseg.digitize.locate.locate import LocatedStrip
-from ecgseg.digitize.locate.on_grid import on_grid, within_grid
+from ecgseg.digitize.locate.on_grid import grid_area, on_grid, within_grid
 from ecgseg.digitize.scales import faded, map_error
 
 
@@ -59,9 +59,9 @@ def test_rows_where_no_grid_is_are_left_out(half_faded):
 
 def test_what_lies_beside_the_grid_is_cut_off(half_faded):
     """Another sheet, or a cloth, goes on beside the page: rows end with its grid, captions do not."""
-    errors = np.full((40, 50), 0.9)
-    errors[10:30, 8:42] = 0.03
-    page = replace(half_faded, errors=errors)
+    there = np.zeros((40, 50), bool)
+    there[10:30, 8:42] = True
+    page = replace(half_faded, lines_there=there)
     h, w = page.image.shape[:2]
     row, below = Stretch(0, w - 1, h / 2), Stretch(0, w - 1, 0.95 * h)
     text, start = Box(0, 0, 50, 20), Point(1.0, h / 2)
@@ -69,10 +69,20 @@ def test_what_lies_beside_the_grid_is_cut_off(half_faded):
     (cut,), beside = kept.stretches, 4 * page.px_per_mm
     assert (cut.x0, cut.x1) == pytest.approx((8 / 50 * w - beside, 42 / 50 * w + beside))
     assert kept.texts == [text] and not kept.starts
-    errors[12:28, 10:40:3] = 0.9  # no plain area any more
+    there[12:28, 10:40:3] = False  # no plain area any more
     found = Findings(stretches=[row, below])
     assert within_grid(found, page) == found
-    assert within_grid(found, replace(page, errors=None)) == found
+    assert within_grid(found, replace(page, lines_there=None)) == found
+
+
+def test_the_grids_area_is_seen_to_some_millimetres():
+    """On a sheet that lies on other graph paper, whose lines are as strong but not in step."""
+    image, _ = draw_grid((7.5, 7.5), size=(1200, 1800), origin=(2.0, 5.0), angle=np.deg2rad(21))
+    sheet = flat_with(0.0).image
+    image[120:1080, 160:1640] = sheet[120:1080, 160:1640]
+    page = judged(FlatPage(image, 8.0, np.eye(2, 3), grid_from_scale(image, 8.0)))
+    top, bottom, left, right = np.array(grid_area(page.lines_there)) / np.repeat(page.lines_there.shape, 2)
+    assert [top * 150, bottom * 150, left * 225, right * 225] == pytest.approx([15, 135, 20, 205], abs=4.5)
 
 
 def test_a_lead_printed_where_the_lines_fade_is_said_to_be_doubtful(half_faded):

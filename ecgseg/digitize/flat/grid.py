@@ -71,6 +71,7 @@ class FlatPage:
     LATTICE_STEP px, with one cell more all around, and `matrix` is only the nearest affine map.
     `turns`: by how many quarter turns anticlockwise `image` was turned after it was resampled.
     `errors` (ny, nx): by how many mm the map is probably off in equal cells over the image, None where nothing tells.
+    `lines_there` (ny, nx) bool: whether the page's own grid is seen in these cells.
     """
 
     image: np.ndarray
@@ -81,6 +82,7 @@ class FlatPage:
     lattice: np.ndarray | None = None
     turns: int = 0
     errors: np.ndarray | None = None
+    lines_there: np.ndarray | None = None
 
     @property
     def error_mm(self) -> float:
@@ -100,8 +102,8 @@ class FlatPage:
     def turned(self, turns: int) -> "FlatPage":
         """Return the page turned anticlockwise by quarter turns: what lay on its side stands upright."""
         image = np.ascontiguousarray(np.rot90(self.image, turns))
-        errors = None if self.errors is None else np.rot90(self.errors, turns)
-        return replace(self, image=image, turns=(self.turns + turns) % 4, errors=errors)
+        errors, there = (None if v is None else np.rot90(v, turns) for v in (self.errors, self.lines_there))
+        return replace(self, image=image, turns=(self.turns + turns) % 4, errors=errors, lines_there=there)
 
     def to_image(self, pixels: np.ndarray) -> np.ndarray:
         """Map points (…, 2) in flat pixels to pixels of the original image."""

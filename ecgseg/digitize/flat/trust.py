@@ -31,6 +31,7 @@ BLUR = 2.0  # windows over which their phases are compared
 # place's class is about twice as far off in the mean as in the middle.
 LN_ERROR, LN_SHARE, LN_LITTLE, LN_AGREE, LN_OFF = -2.72, -2.78, -8.28, -0.84, 6.52
 MUCH, LITTLE, FAR_MM, MEAN = 0.2, 0.02, 0.3, 2.0
+WITH_OTHERS = 0.5  # cosine of a window's phase against those around
 NONE = 3e-3  # mean weight of windows that say nothing
 
 
@@ -62,20 +63,39 @@ def local_errors(fine: Check, size_mm: np.ndarray) -> np.ndarray:
     size_mm (2,): width and height of the page, over which the windows of `fine` are spread evenly.
     """
     share = np.minimum(fine.weight, MUCH).min(axis=0)
-    phase = fine.weight * np.exp(2j * np.pi * fine.off)
-    mean = np.stack([ndimage.gaussian_filter(p, BLUR) for p in phase])
-    total = np.stack([ndimage.gaussian_filter(w, BLUR) for w in fine.weight])
+    mean, total = _around(fine)
     agree = (np.abs(mean) / np.maximum(total, 1e-3)).min(axis=0)
     off = np.hypot(*(np.angle(mean) / (2 * np.pi)))
     off[total.min(axis=0) < NONE] = FAR_MM
     ln = LN_ERROR + LN_SHARE * share + LN_LITTLE * np.minimum(share, LITTLE)
-    error = MEAN * np.exp(ln + LN_AGREE * agree + LN_OFF * np.minimum(off, FAR_MM))
+    return _in_cells(MEAN * np.exp(ln + LN_AGREE * agree + LN_OFF * np.minimum(off, FAR_MM)), size_mm)
+
+
+def lines_there(fine: Check, size_mm: np.ndarray) -> np.ndarray:
+    """Return where a page shows its own 1 mm lines, in the cells (ny, nx) of `local_errors`: in step with those around,
+    as those of another sheet are not."""
+    mean, _ = _around(fine)
+    in_step = np.cos(2 * np.pi * fine.off - np.angle(mean)) > WITH_OTHERS
+    there = (in_step & (fine.weight > 0)).all(axis=0)
+    # Ink upsets single windows.
+    return _in_cells(ndimage.uniform_filter(there.astype(float), 3), size_mm) >= 0.5
+
+
+def _around(fine: Check) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean phase (2, ny, nx) complex of the windows around each, and their weights."""
+    phase = fine.weight * np.exp(2j * np.pi * fine.off)
+    smooth = (np.stack([ndimage.gaussian_filter(part, BLUR) for part in parts]) for parts in (phase, fine.weight))
+    return tuple(smooth)
+
+
+def _in_cells(values: np.ndarray, size_mm: np.ndarray) -> np.ndarray:
+    """Return values of windows of 1 mm lines in equal cells (ny, nx) of about CELL_MM over a page of `size_mm`."""
     cells = np.maximum(1, np.rint(size_mm / CELL_MM)).astype(int)
     at = []
-    for n, mm, windows in zip(cells, size_mm, error.shape[::-1], strict=True):
+    for n, mm, windows in zip(cells, size_mm, values.shape[::-1], strict=True):
         side = min(SIDE_MM[1.0], mm)
         at.append(((np.arange(n) + 0.5) * mm / n - side / 2) / max(mm - side, 1e-9) * (windows - 1))
-    return ndimage.map_coordinates(error, np.meshgrid(*at[::-1], indexing="ij"), order=1, mode="nearest")
+    return ndimage.map_coordinates(values, np.meshgrid(*at[::-1], indexing="ij"), order=1, mode="nearest")
 
 
 def check_lines(dark: np.ndarray, period: float) -> Check:
@@ -119,8 +139,10 @@ def judged(flat: FlatPage, by_crossings: float = float("nan")) -> FlatPage:
     factor = min(1.0, float(seen.coherence.min()) / USUAL) if doubted else 1.0
     error = float(np.hypot(np.nanmax(errors), FLOOR_MM))
     grid = replace(flat.grid, error_mm=error, confidence=flat.grid.confidence * factor)
-    local = local_errors(fine, np.array(dark.shape[::-1]) / PX_PER_MM) if in_step else None
-    return replace(flat, grid=grid, errors=local)
+    if not in_step:
+        return replace(flat, grid=grid)
+    size_mm = np.array(dark.shape[::-1]) / PX_PER_MM
+    return replace(flat, grid=grid, errors=local_errors(fine, size_mm), lines_there=lines_there(fine, size_mm))
 
 
 def flat_darkness(image: np.ndarray, px_per_mm: float) -> np.ndarray:

@@ -13,8 +13,10 @@ from ecgseg.layout import Layout
 
 OFF_GRID_MM = 0.4  # a map that is off by more has no grid there: of 771 rows of 79 known pages none, 30 of 187 others
 ABOUT_MM = 5.0  # above and below a row
-IN_STEP, ASTRAY = 0.9, 0.2  # cells inside the grid's area that are in step at least, and outside of it at most
-BESIDE_MM = 4.0  # nothing is cut so near to the area: a grid may fade towards its edge
+# Of seven photographed sheets, three of them on other graph paper, the area of three was plain: 2 to 4 mm within the
+# sheet's edge. Of pale grids, which fade in places, it is not.
+IN_STEP, ASTRAY = 0.9, 0.1  # cells inside the grid's area that show it at least, and outside of it at most
+BESIDE_MM = 4.0  # beside the area a row may go on so far
 
 
 def on_grid(findings: Findings, flat: FlatPage) -> Findings:
@@ -24,13 +26,13 @@ def on_grid(findings: Findings, flat: FlatPage) -> Findings:
     return replace(findings, stretches=kept)
 
 
-def grid_area(good: np.ndarray) -> tuple[int, int, int, int] | None:
+def grid_area(there: np.ndarray) -> tuple[int, int, int, int] | None:
     """Return the cells (first row, last + 1, first column, last + 1) of the upright rectangle that holds a page's grid.
 
-    good (ny, nx) bool: where the grid's lines are in step. The rectangle is that with the most such cells less others.
-    None where too many cells inside are not, or too many outside are: then the grid has no plain edge.
+    there (ny, nx) bool: where the grid is seen. The rectangle is that with the most such cells less others. None where
+    it is not seen in too many cells inside, or is in too many outside: then it has no plain edge.
     """
-    gain = np.where(good, 1, -1)
+    gain = np.where(there, 1, -1)
     above = np.concatenate([np.zeros_like(gain[:1]), np.cumsum(gain, axis=0)])
     most, area = 0, None
     for top in range(len(gain)):
@@ -43,19 +45,19 @@ def grid_area(good: np.ndarray) -> tuple[int, int, int, int] | None:
             area = top, int(top + rows + 1), int(total[rows, : right + 1].argmin()), int(right)
     if area is None:
         return None
-    inside = np.zeros_like(good)
+    inside = np.zeros_like(there)
     inside[area[0] : area[1], area[2] : area[3]] = True
-    plain = good[inside].mean() >= IN_STEP and (inside.all() or good[~inside].mean() <= ASTRAY)
+    plain = there[inside].mean() >= IN_STEP and (inside.all() or there[~inside].mean() <= ASTRAY)
     return area if plain else None
 
 
 def within_grid(findings: Findings, flat: FlatPage) -> Findings:
     """Return findings without the parts of rows, and the starts and ends of strips, that lie beside the area of a flat
     page's grid; as they are where that has no plain edge."""
-    area = None if flat.errors is None else grid_area(flat.errors < OFF_GRID_MM)
+    area = None if flat.lines_there is None else grid_area(flat.lines_there)
     if area is None:
         return findings
-    (ny, nx), (h, w) = flat.errors.shape, flat.image.shape[:2]
+    (ny, nx), (h, w) = flat.lines_there.shape, flat.image.shape[:2]
     beside = BESIDE_MM * flat.px_per_mm
     top, bottom = area[0] * h / ny - beside, area[1] * h / ny + beside
     left, right = area[2] * w / nx - beside, area[3] * w / nx + beside

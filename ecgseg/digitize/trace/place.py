@@ -28,7 +28,7 @@ MEETS_MM = 0.3  # a jump this near to where the ends say that leads meet
 MIN_JUMPS, MIN_ROWS = 3, 3
 SAME_JUMP_MM = 0.12
 MANY_JUMPS, MANY_SHARE = 5, 0.6  # jumps, and their share of the places where leads meet, that tell with two columns
-GAP_MM = 0.4  # of paper before a lead begins
+GAP_MM, GAP_SHARE = 0.25, 0.6  # of paper before a lead begins, and of the places where leads meet that have one
 BEGIN_MM, FALL_MM = 1.0, 3.0  # of a row in which a pulse's falling edge may be read, and how far that falls at least
 RESTS_MM = 2.0
 INK = 0.5
@@ -106,7 +106,7 @@ def _shift(strips: Sequence[LocatedStrip], evidence: Evidence, width: float) -> 
     groups = [sorted((s for s in strips if s.row == row), key=lambda s: s.x0) for row in rows]
     meets = [(i, s.x0) for i, group in enumerate(groups) for s in group[1:]]
     begins = [_begins(evidence, i, x) for i, x in meets]
-    begin = _agreed(begins, max(MIN_JUMPS, len(meets) / 2))
+    begin = _agreed(begins, max(2, GAP_SHARE * len(meets)))
     if begin is not None:
         return begin + HALF_STROKE_MM
     found = [_ends(evidence, i, group[-1].x1, FAR_MM) - HALF_STROKE_MM for i, group in enumerate(groups)]
