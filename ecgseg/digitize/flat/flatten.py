@@ -22,6 +22,7 @@ from ecgseg.errors import GridError
 FLAT_PX_PER_MM = 8.0
 ENOUGH_PX_PER_MM = 4.0  # a page is measured at: its lines' phase is no more exact at 8, and takes four times as long
 FLAT_ENOUGH_MM = 0.06  # rms of a flat-bed scan's lines about one plane; more is bent paper or a tilted camera
+SURE_PLANE = 0.5  # confidence of a plane whose 1 mm lines are not in step, to look no further
 ROUGHLY_FLAT_MM = 1.0  # median distance of a first map from a plane: tilted and bent pages have more
 SAME_SCALE, SAME_TURN_DEG = 0.1, 4.0  # between what is measured on a plane and what the network sees
 MARGIN_MM = 6.0  # of the flat page about what looks like paper
@@ -72,8 +73,11 @@ def flat_guesses(pixels: np.ndarray, px_per_mm: float | None, grid_net=None) -> 
         if lies_flat(field):
             plane = plane or _plane(pixels)
             if plane and agrees(plane, field):
-                yield judged(flatten_nearly_flat(pixels, plane, FLAT_PX_PER_MM))
-                return
+                flat = judged(flatten_nearly_flat(pixels, plane, FLAT_PX_PER_MM))
+                # A paper that waves may have thick lines that agree with a plane in the mean.
+                if flat.errors is not None or plane.confidence >= SURE_PLANE:
+                    yield flat
+                    return
         try:
             found = measure_map(pixels, field)
         except GridError as error:
