@@ -13,6 +13,7 @@ from ecgseg.digitize.locate.leadnames import reading
 from ecgseg.digitize.locate.locate import locate
 from ecgseg.digitize.locate.rows import Row, begun_at_names
 from ecgseg.digitize.locate.textnames import lead_name
+from ecgseg.digitize.locate.unnamed import usual_seconds
 from ecgseg.errors import LayoutError
 from ecgseg.layout import LEADS, layout_names, load_layout, parse_layout, with_rhythm, with_seconds
 
@@ -311,6 +312,11 @@ def test_a_shifted_row_keeps_its_own_start():
     assert located.strips[3].x0 == pytest.approx(found.stretches[3].x0 + 80, abs=4)
     assert located.strips[2].x0 == pytest.approx(found.stretches[2].x0, abs=4)
     assert any("row 4 starts +10.0 mm" in w for w in located.warnings)
+
+
+def test_short_pieces_beside_a_row_do_not_tell_its_length():
+    row, piece = (Row(y, 60.0, x1, ((60.0, x1, y),)) for y, x1 in ((20.0, 309.0), (120.0, 130.0)))
+    assert usual_seconds([row, piece], 25.0) == 10.0 == usual_seconds([row], 25.0)
 
 
 def test_a_pattern_beside_the_rows_is_cut_off_at_their_names():

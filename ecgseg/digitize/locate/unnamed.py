@@ -19,8 +19,12 @@ MIN_SCORE = 0.5  # a name read with less is no ground for naming a strip that no
 
 
 def usual_seconds(rows: list[Row], speed: float) -> float:
-    """Return the length of the found rows in seconds of paper, a usual one where it is near one."""
-    seconds = float(np.median([r.x1 - r.x0 for r in rows if not r.missed])) / speed
+    """Return the length of the found rows in seconds of paper, a usual one where it is near one.
+
+    Half of all trace lies in rows of at least this length: short pieces of something else beside few rows do not count.
+    """
+    lengths = np.sort([r.x1 - r.x0 for r in rows if not r.missed])
+    seconds = float(lengths[np.searchsorted(np.cumsum(lengths), lengths.sum() / 2)]) / speed
     near = [s for s in USUAL_SECONDS if abs(seconds / s - 1) <= SNAP]
     return near[0] if near else round(seconds, 1)
 

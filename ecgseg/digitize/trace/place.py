@@ -18,7 +18,7 @@ from ecgseg.subcolumns import SUBCOLUMNS, subcolumn_x
 _PX = 8.0  # px/mm of the flat page
 HALF_STROKE_MM = 0.2  # a line's ink goes about half its width beyond its last point
 SEARCH_MM = 1.5  # a row's end is looked for this far from where it was located
-FAR_MM, FAR_SHARE = 4.0, 0.8  # … or so far, where no rows have one nearer and such a share of them have one there
+FAR_MM, FAR_SHARE = 6.0, 0.8  # … or so far, where no rows have one nearer and such a share of them have one there
 SAME_MM = 0.15  # ends of rows that agree
 STEADY_MM = 3.0  # of ink before an end, none of it missing
 JUMP_MM = 0.5  # between two leads, over JUMP_WIDTH_MM; less may be noise
