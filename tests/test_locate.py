@@ -8,9 +8,9 @@ from corrupt_findings import PX, corrupt, draw_trace, make_scene, true_findings,
 
 from ecgseg.digitize.locate.echoes import REPEATS_LIMIT, Echoes
 from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Point, Stretch
-from ecgseg.digitize.locate.fit import rhythm_prior
-from ecgseg.digitize.locate.leadnames import reading
-from ecgseg.digitize.locate.locate import locate
+from ecgseg.digitize.locate.fit import Evidence, Fit, rhythm_prior
+from ecgseg.digitize.locate.leadnames import page_names, reading
+from ecgseg.digitize.locate.locate import _same_leads, locate
 from ecgseg.digitize.locate.rows import Row, begun_at_names
 from ecgseg.digitize.locate.textnames import lead_name
 from ecgseg.digitize.locate.unnamed import usual_seconds
@@ -312,6 +312,18 @@ def test_a_shifted_row_keeps_its_own_start():
     assert located.strips[3].x0 == pytest.approx(found.stretches[3].x0 + 80, abs=4)
     assert located.strips[2].x0 == pytest.approx(found.stretches[2].x0, abs=4)
     assert any("row 4 starts +10.0 mm" in w for w in located.warnings)
+
+
+def test_layouts_with_the_same_leads_are_told_by_where_their_rows_are():
+    """Rows may seem missed above the first: of one fit they are among the rows, of the other not."""
+    rows = [Row(30.0 * k, 20.0, 270.0, ((20.0, 270.0, 30.0 * k),)) for k in range(6)]
+    found, with_missed = (
+        Evidence(seen, 30.0, page_names([], PX), 0.0, None, None, 25.0) for seen in (rows[2:], [*rows[:2], *rows[2:]])
+    )
+    one = Fit(load_layout("3x4_1r"), found, 20.0, (0, 1, 2, 3), 0.0)
+    assert _same_leads(one, Fit(load_layout("3x4_2r"), with_missed, 20.0, (2, 3, 4, 5, -1), 0.0))
+    assert not _same_leads(one, Fit(load_layout("3x4_2r"), with_missed, 20.0, (1, 2, 3, 4, 5), 0.0))
+    assert not _same_leads(one, Fit(load_layout("4x3"), found, 20.0, (0, 1, 2, 3), 0.0))
 
 
 def test_short_pieces_beside_a_row_do_not_tell_its_length():

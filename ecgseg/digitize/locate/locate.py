@@ -40,6 +40,7 @@ SAME = 0.1  # by which speeds may differ and be one
 MOSTLY_SPELLED = 0.6  # their share that tells one whose rows are of another length
 LEAST_RHYTHM = 0.001  # … of one whose rows all can be leads, for it to be believed rather than one with others
 MAYBE_RHYTHM = 0.3  # of the probability of all layouts that differ in their rhythm strips alone
+SAME_HEIGHT = 1.0  # mm: and rows
 SAME_START = 5.0  # mm: fits that start no further apart put a strip in the same place
 WITHIN = 15.0  # nats from the best in which a fit is looked at more closely
 LAWFUL, LAWFUL_NAMES = 4.0, 3  # nats of the leads' laws, and names, that make rows of a layout's length believed
@@ -252,9 +253,18 @@ def _as_long(fit: Fit) -> bool:
 def _same_leads(one: Fit, other: Fit) -> bool:
     """Return whether two fits have the same leads in the same places, but for rhythm strips."""
     strips = [[s for s in f.layout.strips if not s.rhythm] for f in (one, other)]
-    rows = [[f.rows[s.row] for s in of] for f, of in zip((one, other), strips, strict=True)]
     leads = [[(s.lead, s.t0, s.t1) for s in of] for of in strips]
-    return bool(leads[0]) and leads[0] == leads[1] and rows[0] == rows[1] and abs(one.x0 - other.x0) < SAME_START
+    if not leads[0] or leads[0] != leads[1] or abs(one.x0 - other.x0) >= SAME_START:
+        return False
+    # By their heights: the evidence of one fit may have rows that were missed, that of the other not.
+    heights = [[_height(f, s.row) for s in of] for f, of in zip((one, other), strips, strict=True)]
+    return np.allclose(*heights, rtol=0, atol=SAME_HEIGHT, equal_nan=True)
+
+
+def _height(fit: Fit, k: int) -> float:
+    """Return where (mm) the layout's row k was found, NaN where it was not."""
+    row = fit.row(k)
+    return np.nan if row is None else row.baseline
 
 
 def _rivals(fits: list[Fit]) -> list[Layout]:
