@@ -73,6 +73,15 @@ def test_leads_that_begin_after_gaps_lie_where_they_begin():
     assert place_strips(strips(69, 4, 3), seen)[1] == pytest.approx(3 / MM, abs=0.05)
 
 
+def test_rows_of_one_lead_whose_last_samples_are_blank_lie_where_they_begin():
+    seen = evidence(72, [[100.0]] * 4)
+    x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
+    seen.ink[:, x > 72 + LENGTH - 0.6 * MM] = 0
+    assert place_strips(strips(74, 1, 4), seen)[1] == pytest.approx(-0.25, abs=0.05)
+    seen.ink[:, x < 72] = 1  # a pulse's line before the rows: they begin nowhere
+    assert place_strips(strips(74, 1, 4), seen)[1] == pytest.approx(-0.25 - 0.8, abs=0.05)
+
+
 @pytest.mark.parametrize(("rows", "width", "moved"), [(4, 900, 3.0), (2, 900, 0.0), (4, 72 + LENGTH + 10, 0.0)])
 def test_rows_that_all_end_elsewhere_are_followed_further(rows, width, moved):
     """Few rows are not, nor those that end with the picture."""

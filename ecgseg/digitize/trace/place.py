@@ -28,7 +28,9 @@ MEETS_MM = 0.3  # a jump this near to where the ends say that leads meet
 MIN_JUMPS, MIN_ROWS = 3, 3
 SAME_JUMP_MM = 0.12
 MANY_JUMPS, MANY_SHARE = 5, 0.6  # jumps, and their share of the places where leads meet, that tell with two columns
-GAP_MM, GAP_SHARE = 0.25, 0.6  # of paper before a lead begins, and of the places where leads meet that have one
+GAP_MM, PAPER_MM = 0.25, 1.5  # of paper before a lead begins within a row, and before a row does
+SHORT_MM = 0.2  # of rows whose ends are blank
+GAP_SHARE = 0.6  # of the places where leads or rows begin that have it
 BEGIN_MM, FALL_MM = 1.0, 3.0  # of a row in which a pulse's falling edge may be read, and how far that falls at least
 RESTS_MM = 2.0
 INK = 0.5
@@ -105,8 +107,7 @@ def _shift(strips: Sequence[LocatedStrip], evidence: Evidence, width: float) -> 
     rows = sorted({s.row for s in strips})
     groups = [sorted((s for s in strips if s.row == row), key=lambda s: s.x0) for row in rows]
     meets = [(i, s.x0) for i, group in enumerate(groups) for s in group[1:]]
-    begins = [_begins(evidence, i, x) for i, x in meets]
-    begin = _agreed(begins, max(2, GAP_SHARE * len(meets)))
+    begin = _agreed([_begins(evidence, i, x, GAP_MM) for i, x in meets], max(2, GAP_SHARE * len(meets)))
     if begin is not None:
         return begin + HALF_STROKE_MM
     found = [_ends(evidence, i, group[-1].x1, FAR_MM) - HALF_STROKE_MM for i, group in enumerate(groups)]
@@ -120,6 +121,11 @@ def _shift(strips: Sequence[LocatedStrip], evidence: Evidence, width: float) -> 
         right = max(s.x1 for s in strips)
         # Rows that leave the picture end where it does.
         return 0.0 if agreed is None or right + agreed * _PX > width - 1 - STEADY_MM * _PX else agreed
+    if not meets:
+        begin = _agreed([_begins(evidence, i, g[0].x0, PAPER_MM) for i, g in enumerate(groups)], GAP_SHARE * len(rows))
+        # Rows shorter than they must be: their last samples are blank. What is longer began before its row.
+        if begin is not None and begin + HALF_STROKE_MM > agreed + SHORT_MM:
+            return begin + HALF_STROKE_MM
     jumps = [_jump(evidence, i, x + agreed * _PX) for i, x in meets]
     jumps = [agreed + j for j in jumps if j is not None]
     near = [e for row in ends for e in row if abs(e - agreed) <= SAME_MM]
@@ -143,9 +149,11 @@ def _met(evidence: Evidence, meets: list[tuple[int, float]]) -> float | None:
     return float(np.median(every[np.abs(every - every[best]) <= SAME_JUMP_MM]))
 
 
-def _edges(evidence: Evidence, row: int, x: float, reach: float, ends: bool) -> np.ndarray:
-    """Return where steady ink of a row ends, or begins, within `reach` mm of x (px), in mm from it."""
-    way = 1 if ends else -1
+def _edges(evidence: Evidence, row: int, x: float, reach: float, way: int, paper: float = 0.0) -> np.ndarray:
+    """Return where steady ink of a row ends (way 1), or begins (-1), within `reach` mm of x (px), in mm from it.
+
+    There must be `paper` mm without ink beyond.
+    """
     ink = (evidence.ink[row] > INK)[::way]
     at = (evidence.left[row] + subcolumn_x(len(ink) // SUBCOLUMNS))[::way]
     steady = round(STEADY_MM * _PX * SUBCOLUMNS)
@@ -154,21 +162,20 @@ def _edges(evidence: Evidence, row: int, x: float, reach: float, ends: bool) -> 
     last = last[last >= steady]
     # A gap of a tenth is a faint stretch, more is something that stands beside the row.
     last = last[since[last + 1] - since[last + 1 - steady] >= 0.9 * steady]
-    if not ends:
-        paper = round(GAP_MM * _PX * SUBCOLUMNS)
-        last = last[since[np.minimum(last + 1 + paper, len(ink))] == since[last + 1]]
+    beyond = np.minimum(last + 1 + round(paper * _PX * SUBCOLUMNS), len(ink))
+    last = last[since[beyond] == since[last + 1]]
     edge = (at[last] + way * 0.5 / SUBCOLUMNS - x) / _PX
     return edge[np.abs(edge) <= reach]
 
 
 def _ends(evidence: Evidence, row: int, x1: float, reach: float) -> np.ndarray:
     """Return where the row's ink ends within `reach` mm of x1 (px), in mm from it."""
-    return _edges(evidence, row, x1, reach, ends=True)
+    return _edges(evidence, row, x1, reach, 1)
 
 
-def _begins(evidence: Evidence, row: int, x0: float) -> np.ndarray:
-    """Return where the row's ink begins after a gap within SEARCH_MM of x0 (px), in mm from it."""
-    return _edges(evidence, row, x0, SEARCH_MM, ends=False)
+def _begins(evidence: Evidence, row: int, x0: float, paper: float) -> np.ndarray:
+    """Return where the row's ink begins after so many mm of paper within SEARCH_MM of x0 (px), in mm from it."""
+    return _edges(evidence, row, x0, SEARCH_MM, -1, paper)
 
 
 def _agreed(ends: list[np.ndarray], least: float) -> float | None:
