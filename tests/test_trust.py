@@ -60,19 +60,21 @@ def test_rows_where_no_grid_is_are_left_out(half_faded):
 def test_what_lies_beside_the_grid_is_cut_off(half_faded):
     """Another sheet, or a cloth, goes on beside the page: rows end with its grid, captions do not."""
     there = np.zeros((40, 50), bool)
-    there[10:30, 8:42] = True
+    there[10:30, 5:45] = True
     page = replace(half_faded, lines_there=there)
     h, w = page.image.shape[:2]
-    row, below = Stretch(0, w - 1, h / 2), Stretch(0, w - 1, 0.95 * h)
+    row, below = Stretch(0, w - 1, h / 2), Stretch(0, 0.1 * w, 0.95 * h)
     text, start = Box(0, 0, 50, 20), Point(1.0, h / 2)
-    kept = within_grid(Findings(texts=[text], stretches=[row, below], starts=[start]), page)
-    (cut,), beside = kept.stretches, 4 * page.px_per_mm
-    assert (cut.x0, cut.x1) == pytest.approx((8 / 50 * w - beside, 42 / 50 * w + beside))
+    found = Findings(texts=[text], stretches=[row, below], starts=[start])
+    kept, beside = within_grid(found, page), 4 * page.px_per_mm
+    assert [(s.x0, s.x1) for s in kept.stretches] == [pytest.approx((5 / 50 * w - beside, 45 / 50 * w + beside))]
     assert kept.texts == [text] and not kept.starts
-    there[12:28, 10:40:3] = False  # no plain area any more
-    found = Findings(stretches=[row, below])
-    assert within_grid(found, page) == found
     assert within_grid(found, replace(page, lines_there=None)) == found
+    between = np.zeros_like(there)
+    between[2:8, 5:30] = True  # a pale grid, seen above the rows alone
+    assert within_grid(found, replace(page, lines_there=between)) == found
+    there[12:28, 10:40:3] = False  # no plain area any more
+    assert within_grid(found, page) == found
 
 
 def test_the_grids_area_is_seen_to_some_millimetres():

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from ecgseg.digitize.flat.grid import FlatPage
-from ecgseg.digitize.locate.findings import Findings
+from ecgseg.digitize.locate.findings import Findings, Stretch
 from ecgseg.digitize.locate.locate import Located, locate
 from ecgseg.errors import LayoutError
 from ecgseg.layout import Layout
@@ -17,6 +17,7 @@ ABOUT_MM = 5.0  # above and below a row
 # sheet's edge. Of pale grids, which fade in places, it is not.
 IN_STEP, ASTRAY = 0.9, 0.1  # cells inside the grid's area that show it at least, and outside of it at most
 BESIDE_MM = 4.0  # beside the area a row may go on so far
+MOSTLY = 0.7  # of all trace lies within; where a pale grid is seen between the rows alone, it does not
 
 
 def on_grid(findings: Findings, flat: FlatPage) -> Findings:
@@ -53,7 +54,7 @@ def grid_area(there: np.ndarray) -> tuple[int, int, int, int] | None:
 
 def within_grid(findings: Findings, flat: FlatPage) -> Findings:
     """Return findings without the parts of rows, and the starts and ends of strips, that lie beside the area of a flat
-    page's grid; as they are where that has no plain edge."""
+    page's grid; as they are where that has no plain edge, or does not hold most of the trace."""
     area = None if flat.lines_there is None else grid_area(flat.lines_there)
     if area is None:
         return findings
@@ -64,11 +65,18 @@ def within_grid(findings: Findings, flat: FlatPage) -> Findings:
     cut = [
         replace(s, x0=max(s.x0, left), x1=min(s.x1, right)) for s in findings.stretches if top <= s.baseline <= bottom
     ]
+    cut = [s for s in cut if s.x1 > s.x0]
+    if _length(cut) < MOSTLY * _length(findings.stretches):
+        return findings
     starts, ends = (
         [p for p in points if left <= p.x <= right and top <= p.y <= bottom]
         for points in (findings.starts, findings.ends)
     )
-    return replace(findings, stretches=[s for s in cut if s.x1 > s.x0], starts=starts, ends=ends)
+    return replace(findings, stretches=cut, starts=starts, ends=ends)
+
+
+def _length(stretches: list[Stretch]) -> float:
+    return sum(s.x1 - s.x0 for s in stretches)
 
 
 def locate_on(
@@ -94,8 +102,7 @@ def locate_on(
         speed_told=speed_told,
         named=named,
     )
-    within = within_grid(findings, flat)
-    findings = within if within.stretches else findings
+    findings = within_grid(findings, flat)
     located = place(findings)
     if located.named:
         return located
