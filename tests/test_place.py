@@ -90,6 +90,15 @@ def test_rows_that_all_end_elsewhere_are_followed_further(rows, width, moved):
     assert place_strips(strips(72 - 3 * MM, 1, rows), seen, image)[1] == pytest.approx(moved, abs=0.02)
 
 
+def test_rows_cut_off_by_their_sheets_edge_are_not_moved_to_it():
+    """Rows that lie further left have ink left of where they were located."""
+    seen = evidence(72, [[100.0]] * 4)
+    assert place_strips(strips(72 + 3 * MM, 1, 4), seen)[1] == pytest.approx(-3.0, abs=0.02)
+    x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5
+    seen.ink[:, x > 72 + LENGTH - 3 * MM] = 0
+    assert place_strips(strips(72 + 2, 1, 4), seen)[1] == 0.0
+
+
 def test_a_qrs_flank_beside_a_meeting_is_no_jump():
     seen = evidence(72, [[100.0, 100.0]] * 3)
     x = LEFT + (np.arange(COLUMNS * 4) + 0.5) / 4 - 0.5

@@ -29,6 +29,7 @@ MIN_JUMPS, MIN_ROWS = 3, 3
 SAME_JUMP_MM = 0.12
 MANY_JUMPS, MANY_SHARE = 5, 0.6  # jumps, and their share of the places where leads meet, that tell with two columns
 GAP_MM, PAPER_MM = 0.25, 1.5  # of paper before a lead begins within a row, and before a row does
+INKED = 0.8  # of what a row located too far right has left of it
 SHORT_MM = 0.2  # of rows whose ends are blank
 GAP_SHARE = 0.6  # of the places where leads or rows begin that have it
 BEGIN_MM, FALL_MM = 1.0, 3.0  # of a row in which a pulse's falling edge may be read, and how far that falls at least
@@ -119,8 +120,11 @@ def _shift(strips: Sequence[LocatedStrip], evidence: Evidence, width: float) -> 
     if agreed is None:
         agreed = _agreed(found, max(MIN_ROWS, FAR_SHARE * len(rows)))
         right = max(s.x1 for s in strips)
-        # Rows that leave the picture end where it does.
-        return 0.0 if agreed is None or right + agreed * _PX > width - 1 - STEADY_MM * _PX else agreed
+        # Rows that leave the picture end where it does, and those that leave their sheet at its edge.
+        if agreed is None or right + agreed * _PX > width - 1 - STEADY_MM * _PX:
+            return 0.0
+        begun = [_inked(evidence, i, g[0].x0 + agreed * _PX, g[0].x0) for i, g in enumerate(groups)]
+        return agreed if np.mean(begun) >= GAP_SHARE else 0.0
     if not meets:
         begin = _agreed([_begins(evidence, i, g[0].x0, PAPER_MM) for i, g in enumerate(groups)], GAP_SHARE * len(rows))
         # Rows shorter than they must be: their last samples are blank. What is longer began before its row.
@@ -147,6 +151,13 @@ def _met(evidence: Evidence, meets: list[tuple[int, float]]) -> float | None:
     if count < MIN_JUMPS or not plain:
         return None
     return float(np.median(every[np.abs(every - every[best]) <= SAME_JUMP_MM]))
+
+
+def _inked(evidence: Evidence, row: int, x0: float, x1: float) -> bool:
+    """Return whether a row has ink from x0 to x1 (px), as far as its evidence reaches; also where x0 is the larger."""
+    x = evidence.left[row] + subcolumn_x(evidence.ink.shape[1] // SUBCOLUMNS)
+    between = (x >= x0) & (x < x1)
+    return not between.any() or float((evidence.ink[row, between] > INK).mean()) >= INKED
 
 
 def _edges(evidence: Evidence, row: int, x: float, reach: float, way: int, paper: float = 0.0) -> np.ndarray:
