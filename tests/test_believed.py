@@ -22,7 +22,7 @@ def located_page(digitizer, names: int, with_trace: bool, agreement: float) -> _
     found, trace = true_findings(scene, PX), draw_trace(scene)
     found = replace(found, names=found.names[:names])
     digitizer._look = lambda image: (SimpleNamespace(trace=trace), found)
-    flat = SimpleNamespace(image=None, px_per_mm=PX, error_along=lambda *at: 0.0)
+    flat = SimpleNamespace(image=None, px_per_mm=PX, lines_there=None, error_along=lambda *at: 0.0)
     located = locate(found, PX, trace=trace if with_trace else None)
     assert located.layout.name == "6x1_limb"
     calibration = SimpleNamespace(speed=25.0)
