@@ -71,7 +71,7 @@ class FlatPage:
     LATTICE_STEP px, with one cell more all around, and `matrix` is only the nearest affine map.
     `turns`: by how many quarter turns anticlockwise `image` was turned after it was resampled.
     `errors` (ny, nx): by how many mm the map is probably off in equal cells over the image, None where nothing tells.
-    `lines_there` (ny, nx) bool: whether the page's own grid is seen in these cells.
+    `lines_there` (ny, nx) bool: whether the page's own grid is seen in these cells, None likewise.
     """
 
     image: np.ndarray

@@ -8,6 +8,7 @@ place by place.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -44,6 +45,12 @@ class Check:
     weight: np.ndarray
     coherence: np.ndarray
 
+    @cached_property
+    def around(self) -> tuple[np.ndarray, np.ndarray]:
+        """The mean phase (2, ny, nx) complex of the windows around each, and their weights."""
+        phase = self.weight * np.exp(2j * np.pi * self.off)
+        return _blurred(phase), _blurred(self.weight)
+
     def shared(self) -> float:
         """Return the mean square in mm² that windows without a common pixel share, both families together."""
         total = 0.0
@@ -63,7 +70,7 @@ def local_errors(fine: Check, size_mm: np.ndarray) -> np.ndarray:
     size_mm (2,): width and height of the page, over which the windows of `fine` are spread evenly.
     """
     share = np.minimum(fine.weight, MUCH).min(axis=0)
-    mean, total = _around(fine)
+    mean, total = fine.around
     agree = (np.abs(mean) / np.maximum(total, 1e-3)).min(axis=0)
     off = np.hypot(*(np.angle(mean) / (2 * np.pi)))
     off[total.min(axis=0) < NONE] = FAR_MM
@@ -74,18 +81,15 @@ def local_errors(fine: Check, size_mm: np.ndarray) -> np.ndarray:
 def lines_there(fine: Check, size_mm: np.ndarray) -> np.ndarray:
     """Return where a page shows its own 1 mm lines, in the cells (ny, nx) of `local_errors`: in step with those around,
     as those of another sheet are not."""
-    mean, _ = _around(fine)
+    mean, _ = fine.around
     in_step = np.cos(2 * np.pi * fine.off - np.angle(mean)) > WITH_OTHERS
     there = (in_step & (fine.weight > 0)).all(axis=0)
     # Ink upsets single windows.
     return _in_cells(ndimage.uniform_filter(there.astype(float), 3), size_mm) >= 0.5
 
 
-def _around(fine: Check) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean phase (2, ny, nx) complex of the windows around each, and their weights."""
-    phase = fine.weight * np.exp(2j * np.pi * fine.off)
-    smooth = (np.stack([ndimage.gaussian_filter(part, BLUR) for part in parts]) for parts in (phase, fine.weight))
-    return tuple(smooth)
+def _blurred(windows: np.ndarray) -> np.ndarray:
+    return np.stack([ndimage.gaussian_filter(family, BLUR) for family in windows])
 
 
 def _in_cells(values: np.ndarray, size_mm: np.ndarray) -> np.ndarray:

@@ -40,8 +40,7 @@ SAME = 0.1  # by which speeds may differ and be one
 MOSTLY_SPELLED = 0.6  # their share that tells one whose rows are of another length
 LEAST_RHYTHM = 0.001  # … of one whose rows all can be leads, for it to be believed rather than one with others
 MAYBE_RHYTHM = 0.3  # of the probability of all layouts that differ in their rhythm strips alone
-SAME_HEIGHT = 1.0  # mm: and rows
-SAME_START = 5.0  # mm: fits that start no further apart put a strip in the same place
+SAME_START, SAME_HEIGHT = 5.0, 1.0  # mm: fits that start, and rows that lie, no further apart put a strip in one place
 WITHIN = 15.0  # nats from the best in which a fit is looked at more closely
 LAWFUL, LAWFUL_NAMES = 4.0, 3  # nats of the leads' laws, and names, that make rows of a layout's length believed
 AS_LONG = 0.15  # of a row's length may be missing there, or lie outside
@@ -133,8 +132,7 @@ def locate(
     beside = side_by_side(rows, names)
     if beside is not None:
         rows, names = left_of(rows, names, beside)
-    sure = _sure_names(names.names)
-    rows = begun_at_names(rows, [names.left[k] for k in sure])
+    rows = begun_at_names(rows, [names.left[k] for k in _sure_names(names.names)])
     tried = [forced] if forced else [load_layout(name) for name in layout_names()]
     echoes = None if trace is None else Echoes(trace, px_per_mm)
     fits = all_fits(rows, names, size, speeds or (speed,), tried, unnamed=forced is None)

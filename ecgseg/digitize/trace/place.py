@@ -31,7 +31,7 @@ MANY_JUMPS, MANY_SHARE = 5, 0.6  # jumps, and their share of the places where le
 GAP_MM, PAPER_MM = 0.25, 1.5  # of paper before a lead begins within a row, and before a row does
 INKED = 0.8  # of what a row located too far right has left of it
 SHORT_MM = 0.2  # of rows whose ends are blank
-GAP_SHARE = 0.6  # of the places where leads or rows begin that have it
+MOST = 0.6  # of the places where leads meet, or of the rows, that show it
 BEGIN_MM, FALL_MM = 1.0, 3.0  # of a row in which a pulse's falling edge may be read, and how far that falls at least
 RESTS_MM = 2.0
 INK = 0.5
@@ -108,10 +108,10 @@ def _shift(strips: Sequence[LocatedStrip], evidence: Evidence, width: float) -> 
     rows = sorted({s.row for s in strips})
     groups = [sorted((s for s in strips if s.row == row), key=lambda s: s.x0) for row in rows]
     meets = [(i, s.x0) for i, group in enumerate(groups) for s in group[1:]]
-    begin = _agreed([_begins(evidence, i, x, GAP_MM) for i, x in meets], max(2, GAP_SHARE * len(meets)))
+    begin = _agreed([_begins(evidence, i, x, GAP_MM) for i, x in meets], max(2, MOST * len(meets)))
     if begin is not None:
         return begin + HALF_STROKE_MM
-    found = [_ends(evidence, i, group[-1].x1, FAR_MM) - HALF_STROKE_MM for i, group in enumerate(groups)]
+    found = [_edges(evidence, i, group[-1].x1, FAR_MM, 1) - HALF_STROKE_MM for i, group in enumerate(groups)]
     ends = [e[np.abs(e + HALF_STROKE_MM) <= SEARCH_MM] for e in found]
     agreed = _agreed(ends, max(2, len(rows) / 2))
     met = _met(evidence, meets)
@@ -124,9 +124,9 @@ def _shift(strips: Sequence[LocatedStrip], evidence: Evidence, width: float) -> 
         if agreed is None or right + agreed * _PX > width - 1 - STEADY_MM * _PX:
             return 0.0
         begun = [_inked(evidence, i, g[0].x0 + agreed * _PX, g[0].x0) for i, g in enumerate(groups)]
-        return agreed if np.mean(begun) >= GAP_SHARE else 0.0
+        return agreed if np.mean(begun) >= MOST else 0.0
     if not meets:
-        begin = _agreed([_begins(evidence, i, g[0].x0, PAPER_MM) for i, g in enumerate(groups)], GAP_SHARE * len(rows))
+        begin = _agreed([_begins(evidence, i, g[0].x0, PAPER_MM) for i, g in enumerate(groups)], MOST * len(rows))
         # Rows shorter than they must be: their last samples are blank. What is longer began before its row.
         if begin is not None and begin + HALF_STROKE_MM > agreed + SHORT_MM:
             return begin + HALF_STROKE_MM
@@ -177,11 +177,6 @@ def _edges(evidence: Evidence, row: int, x: float, reach: float, way: int, paper
     last = last[since[beyond] == since[last + 1]]
     edge = (at[last] + way * 0.5 / SUBCOLUMNS - x) / _PX
     return edge[np.abs(edge) <= reach]
-
-
-def _ends(evidence: Evidence, row: int, x1: float, reach: float) -> np.ndarray:
-    """Return where the row's ink ends within `reach` mm of x1 (px), in mm from it."""
-    return _edges(evidence, row, x1, reach, 1)
 
 
 def _begins(evidence: Evidence, row: int, x0: float, paper: float) -> np.ndarray:
