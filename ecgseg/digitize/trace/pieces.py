@@ -10,8 +10,8 @@ _PX_PER_MM = 8.0
 # Sub-columns; a shorter piece of trace that no ink connects is a grid line or a letter more often than not.
 LONG = round(5.0 * _PX_PER_MM * SUBCOLUMNS)
 _ISLAND = round(1.25 * _PX_PER_MM * SUBCOLUMNS)  # sub-columns: 50 ms, the tip of a wave
-_STEP_PX = 12.0  # from one sub-column to the next, as steep flanks have
-_SURE = 0.85  # mean mass of an island
+_STEP_PX = 24.0  # from one sub-column to the next, as the steepest flanks have
+_SURE = 0.7  # mean mass of an island
 
 
 def mended(joined: np.ndarray, y: np.ndarray, mass: np.ndarray) -> np.ndarray:

@@ -27,8 +27,7 @@ EDGE_MM = 1.0
 COMPLEX_MM = 10.0  # what stays outside the first crop for longer is no complex, but another row
 OUTSIDE_MM = 1.5  # of row on either side of a place near the border that is not believed: 60 ms, half a wide QRS
 MEET_PX = 1.0  # strips that end and begin as close as this share a jump
-UNSURE_MM, UNSURE = 0.45, 0.8  # a strip's first and last 18 ms, and the mass below which they may be another's
-BREAK_MM = 1.2  # from one sub-column to the next: 100 mV/s, more than a QRS does
+UNSURE = 0.8  # the probability of another row's ink beyond which a reading along it is that row's
 BEYOND_MM = 8.0  # beyond where a row was found its ends are looked for, where its length is measured
 AWAY_MM = 1.5  # off its zero line a row that drifts is read about its level
 _ALONG = ("level", "y", "mass", "spread", "ink", "piece")
@@ -92,7 +91,6 @@ def strip_traces(strips: list, evidence: Evidence, calibration: Calibration) -> 
         inside = (at >= strip.x0) & (at < strip.x1)
         row = [s for s in strips if s.row == strip.row]
         own = inside & _own(at, strip, row, lambda x, i=i: meeting(evidence, i, x))
-        own &= _plain_ends(evidence.y[i], evidence.mass[i], inside)
         held, sure = _held(y[i], own), _held(confidence[i], own)
         if not any(abs(other.x1 - strip.x0) < MEET_PX for other in row) and (end := after_pulse(evidence, i, strip.x0)):
             held, sure = np.where(at > end, held, np.nan), np.where(at > end, sure, 0.0)
@@ -107,21 +105,6 @@ def _own(at: np.ndarray, strip, row: list, meeting_near: Callable) -> np.ndarray
         own &= at >= jump[1]
     if any(abs(other.x0 - strip.x1) < MEET_PX for other in row) and (jump := meeting_near(strip.x1)):
         own &= at < jump[0]
-    return own
-
-
-def _plain_ends(y: np.ndarray, mass: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return which sub-columns do not lie between a strip's end and a break of the doubtful trace near it.
-
-    Names, separators, pulses and the neighbour stand there, and a spike of a few samples is easily read. A QRS at a
-    strip's end is as doubtful, but goes on without a break.
-    """
-    own, at = np.ones(inside.shape, bool), np.flatnonzero(inside)
-    near = round(UNSURE_MM * _PX_PER_MM * SUBCOLUMNS)
-    for end in (at[: near + 1], at[::-1][: near + 1]):
-        broken = np.flatnonzero((np.abs(np.diff(y[end])) > BREAK_MM * _PX_PER_MM) & (mass[end[:-1]] < UNSURE))
-        if len(broken):
-            own[end[: broken[-1] + 1]] = False
     return own
 
 
