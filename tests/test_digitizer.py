@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from ecgseg.digitize.digitizer import Digitizer, Nets  # noqa: E402
 from ecgseg.digitize.locate.locate import Located, LocatedStrip  # noqa: E402
+from ecgseg.digitize.negative import is_negative  # noqa: E402
 from ecgseg.digitize.options import OptionError, load_options  # noqa: E402
 from ecgseg.digitize.sheets import with_records  # noqa: E402
 from ecgseg.errors import EcgsegError, GridError, LayoutError, WeightsError  # noqa: E402
@@ -104,6 +105,22 @@ def test_a_turned_page_is_read_as_if_it_were_upright(page, upright, turns):
     x, y = here
     where = {1: (y, w - 1 - x), 2: (w - 1 - x, h - 1 - y), 3: (h - 1 - y, x)}[turns]
     assert np.abs(there - where).max() < 4
+
+
+def test_a_page_of_light_lines_on_a_dark_ground_is_read_as_its_negative(page, upright):
+    negative = shipped().read(255 - page.image)
+    assert "light lines on a dark ground" in negative.recording.warnings[0]
+    assert not any("dark ground" in w for w in upright.recording.warnings)
+    assert np.array_equal(negative.recording.signal, upright.recording.signal, equal_nan=True)
+
+
+def test_a_sheet_on_a_dark_table_is_no_negative(page):
+    """The table's grain is as light as it is dark, and the sheet's own lines are dark."""
+    h, w = page.image.shape[:2]
+    grain = np.random.default_rng(0).normal(40, 12, (2 * h, 2 * w)).clip(0, 255).astype(np.uint8)
+    table = np.repeat(grain[..., None], 3, axis=2)
+    table[:h, :w] = page.image
+    assert np.median(table) < 60 and not is_negative(table)
 
 
 def test_speed_and_gain_scale_time_and_voltage(page, upright):

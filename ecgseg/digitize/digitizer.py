@@ -20,6 +20,7 @@ from ecgseg.digitize.locate.fit import of_other_length
 from ecgseg.digitize.locate.locate import Located
 from ecgseg.digitize.locate.on_grid import locate_on
 from ecgseg.digitize.locate.textnames import with_text_names
+from ecgseg.digitize.negative import is_negative
 from ecgseg.digitize.options import Options, load_options
 from ecgseg.digitize.provenance import Clock, provenance
 from ecgseg.digitize.scales import BY_PRINT, against_grid, faded, flat_pages, map_error, rescaled
@@ -149,6 +150,9 @@ class Digitizer:
             if not isinstance(image, Picture):
                 name, picture = Path(image).stem, read_picture(image, max_pixels=self.options.max_pixels)
             pixels, dpi = picture.pixels, picture.dpi
+        negative = is_negative(pixels)
+        if negative:
+            pixels = 255 - pixels
         clock.lap("read")
         grid_net = None if self.nets.grid is None else LooksOnce(self.nets.grid)
         sheets = None
@@ -157,6 +161,8 @@ class Digitizer:
         readings, doubts = self._read_sheets(sheets, pixels.shape) if sheets else ([], ())
         if not readings:
             readings = self._read_picture(pixels, dpi, grid_net, clock)
+        if negative:
+            doubts = ("the picture shows light lines on a dark ground: it was read as its negative", *doubts)
         for number, reading in enumerate(readings, 1):
             recording = reading.recording
             recording.name = name
