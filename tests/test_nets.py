@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from ecgseg.digitize.assemble.assemble import assemble
 from ecgseg.digitize.locate.locate import LocatedStrip
 from ecgseg.digitize.trace.decode import line_position, read_columns
-from ecgseg.digitize.trace.pieces import mended, piece_lengths
+from ecgseg.digitize.trace.pieces import piece_lengths
 from ecgseg.digitize.trace.windows import cut
 from ecgseg.errors import WeightsError
 from ecgseg.metrics import score_page
@@ -88,17 +88,6 @@ def test_a_piece_that_no_ink_connects_is_no_trace():
     assert not long[400:440].any()
     assert long[:400].all() and long[440:].all()
     assert not piece_lengths(joined, np.array([[0, 1500]]))[0, 1501:].max() >= 160
-
-
-def test_a_sure_tip_whose_ink_is_taken_for_a_letter_s_is_joined_and_a_spike_is_not():
-    y, mass = np.full((1, 1600), 60.0), np.full((1, 1600), 0.95)
-    y[0, 400:430] = 60 + 10 * np.minimum(np.arange(1, 31), np.arange(30, 0, -1))  # an S wave, in steps of a flank
-    joined = np.ones((1, 1600), bool)
-    joined[0, [404, 424]] = False
-    assert mended(joined, y, mass).all()
-    assert mended(joined, y, 0.7 * mass).sum() == 1598  # its place is not sure
-    y[0, 405:425] += 100.0  # it stands apart
-    assert mended(joined, y, mass).sum() == 1598
 
 
 def test_perfect_targets_come_back_at_30_db():

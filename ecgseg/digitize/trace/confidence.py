@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
-from ecgseg.digitize.trace.pieces import LONG
 from ecgseg.paths import WEIGHTS
 from ecgseg.recording import Recording
 
@@ -182,8 +181,8 @@ class Calibration:
     def __call__(self, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
         """Return confidence 0..1 and whether the sample is taken, both (rows, n)."""
         values = features(evidence)
-        plain = (evidence.piece >= LONG) & (evidence.mass >= LEAST_MASS)
-        return probability(values, self.close), (probability(values, self.trace) >= self.keep) & plain
+        kept = (probability(values, self.trace) >= self.keep) & (evidence.mass >= LEAST_MASS)
+        return probability(values, self.close), kept
 
 
 def probability(values: np.ndarray, factors: tuple[float, ...]) -> np.ndarray:

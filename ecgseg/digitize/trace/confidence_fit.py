@@ -30,7 +30,6 @@ from ecgseg.digitize.trace.confidence import (
 )
 from ecgseg.digitize.trace.confidence_cases import PX_PER_MM, Case, draw_pages, read_case
 from ecgseg.digitize.trace.confidence_show import plot, summary
-from ecgseg.digitize.trace.pieces import LONG
 from ecgseg.digitize.trace.trace import strip_traces
 from ecgseg.metrics import score_page
 from ecgseg.recording import Recording
@@ -49,7 +48,7 @@ def fit_samples(cases: list[Case]) -> Calibration:
     Places where no trace is printed or can be seen count as wrong readings, a few of them: else nothing would tell
     that a position without ink is none.
     """
-    values, off, height, long = [], [], [], []
+    values, off, height = [], [], []
     rng = np.random.default_rng(0)
     for case in cases:
         found, distance = features(case.evidence), np.abs(case.evidence.y - case.truth) / PX_PER_MM
@@ -61,12 +60,11 @@ def fit_samples(cases: list[Case]) -> Calibration:
             values.append(found.reshape(-1, len(FEATURES))[at])
             off.append(np.nan_to_num(distance.ravel()[at], nan=np.inf))
             height.append(np.abs(case.truth - case.zero).ravel()[at] / PX_PER_MM)
-            long.append(case.evidence.piece.ravel()[at] >= LONG)
-    x, e, long = np.concatenate(values), np.concatenate(off), np.concatenate(long)
+    x, e = np.concatenate(values), np.concatenate(off)
     page = np.repeat(np.arange(len(off)) // 2, [len(o) for o in off])
     close, trace = monotone(x, e < CLOSE_MM, MORE_IS_SURER), logistic(x, e < TRACE_MM)
     real = np.isfinite(e)
-    p = probability(x, trace) * long
+    p = probability(x, trace)
     keep = best_threshold(p[real], e[real], np.concatenate(height)[real], page[real])
     kept = real & (p >= keep)
     error = error_table(probability(x[kept], close), e[kept])

@@ -11,7 +11,7 @@ from ecgseg.digitize.trace.confidence import CLAIM, SAME_INK_MM, Calibration, Ev
 from ecgseg.digitize.trace.drift import Row, levels
 from ecgseg.digitize.trace.exchange import exchanged
 from ecgseg.digitize.trace.neighbours import read_apart
-from ecgseg.digitize.trace.pieces import LONG, mended, piece_lengths
+from ecgseg.digitize.trace.pieces import LONG, piece_lengths
 from ecgseg.digitize.trace.place import SEARCH_MM, after_pulse, ink_length, meeting, place_strips
 from ecgseg.digitize.trace.windows import cut, cut_along
 from ecgseg.nets.plain import STRIDE
@@ -266,8 +266,7 @@ def _evidence(columns, spans: list[Span], lefts: np.ndarray, level: np.ndarray, 
     # Strips may be moved by so much yet: their first samples must not be a piece apart.
     beyond = SEARCH_MM * _PX_PER_MM
     ends = np.array([(s.x0 - beyond, s.x1 + beyond) for s in spans]) - lefts[:, None]
-    joined = mended(found.pop("joined") > 0, found["y"], found["mass"])
-    piece = piece_lengths(joined, np.rint(ends * SUBCOLUMNS).astype(np.int64))
+    piece = piece_lengths(found.pop("joined") > 0, np.rint(ends * SUBCOLUMNS).astype(np.int64))
     return Evidence(left=lefts, level=level, piece=piece, **found)
 
 
