@@ -3,13 +3,24 @@
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from ecgseg.digitize.calibrate import calibration
 from ecgseg.digitize.calibrate.calibration import Calibration, calibrate
-from ecgseg.digitize.calibrate.ocr import TextLibraryError, find_lines, read_lines, whole_lines
+from ecgseg.digitize.calibrate.caption import begins_with_unit
+from ecgseg.digitize.calibrate.ocr import (
+    FINDER_PX,
+    SHARED,
+    SHRUNK,
+    TextLibraryError,
+    _parts,
+    find_lines,
+    read_lines,
+    whole_lines,
+)
 from ecgseg.digitize.locate.findings import Box, Findings, LeadName
 
 SCALE = 8.0
@@ -175,6 +186,29 @@ def test_pieces_of_one_line_of_text_are_read_together():
 def test_texts_far_apart_or_above_each_other_are_lines_of_their_own():
     boxes = [Box(100, 100, 200, 130), Box(240, 100, 300, 130), Box(100, 128, 200, 158)]
     assert len(whole_lines(boxes)) == 3
+
+
+def test_a_unit_cut_off_its_number_is_read_with_what_stands_around_it():
+    sheet = Sheet().text("50 mm/s, 20 mm/mV, 50 Hz")
+    (whole,) = sheet.texts
+    sheet.texts = [replace(whole, x0=whole.x0 + 45, x1=whole.x0 + 130)]
+    assert begins_with_unit(read_lines(sheet.image, sheet.texts)[0][0])
+    found = sheet.calibrate()
+    assert (found.speed, found.gain, found.how["speed"]) == (50, 20, "text")
+
+
+def test_a_wide_page_is_searched_for_text_in_parts_that_share_a_line():
+    for length in (900, 3200, 3300, 4400, 9000):
+        parts = _parts(length)
+        assert parts[0][0] == 0 and parts[-1][1] == length
+        assert max(stop - start for start, stop in parts) <= SHRUNK * FINDER_PX + 1
+        for (_, stop), (start, _) in pairwise(parts):
+            assert stop - start >= 0.9 * SHARED * (parts[0][1] - parts[0][0])
+    wide = np.full((300, 5000, 3), 255, np.uint8)
+    for x in (200, 2600, 4500):
+        cv2.putText(wide, "25 mm/s", (x, 200), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 2, cv2.LINE_AA)
+    found = sorted(box.x0 for box, text, _ in find_lines(wide) if text.replace(" ", "") == "25mm/s")
+    assert len(found) == 3 and np.abs(np.array(found) - (200, 2600, 4500)).max() < 20
 
 
 def test_a_text_alone_does_not_tell_that_the_paper_crept():

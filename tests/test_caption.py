@@ -31,6 +31,7 @@ from ecgseg.digitize.calibrate.caption import CHEST, LIMB, parse_calibration
         ("25m/8 10 mm/mV", 25, 10),
         ("12.5 mm/8", 12.5, None),
         ("50.0m/s", 50, None),
+        ("25 mm/s 5 inm/inV", 25, 5),
     ],
 )
 def test_usual_spellings_and_misread_letters(text, speed, gain):

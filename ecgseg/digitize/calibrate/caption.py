@@ -13,11 +13,12 @@ LIMB, CHEST = "limb", "precordial"
 _LETTERS = str.maketrans("мсвкмо×·—–−", "mcbkmox.---")  # letters of other scripts that look or mean alike
 _DIGITS = str.maketrans("oli|", "0111")  # what digits beside a unit are misread as
 _BAR = r"\s*[/\\|l1i!]\s*"
-_MM = r"(?:mm|rnm|mrn|nm)"
+_MM = r"(?:mm|rnm|mrn|nm|inm|rm)"
 _PER_S = rf"{_MM}(?:{_BAR}(?:sec|sek|seg|s|c(?!m)|5(?!\d))|\s?s(?![a-z]))"
 # A letter of mm may be lost or misread before /mV: no number of cm/mV but 1 would be a gain in mm/mV.
-_PER_MV = rf"(?!c)[a-z]{{0,2}}m{_BAR}(?:[mn]|rn)\s*[vybu]"
-_CM_PER_MV = rf"cm{_BAR}(?:[mn]|rn)\s*[vybu]"
+_MV = r"(?:[mn]|rn|in)\s*[vybu]"
+_PER_MV = rf"(?!c)[a-z]{{0,2}}m{_BAR}{_MV}"
+_CM_PER_MV = rf"cm{_BAR}{_MV}"
 _NUMBER = r"[\doli|]*\d[\do]*(?:\.[\do]+)?|[li|]\s?o"
 _SPEED = re.compile(rf"({_NUMBER})\s*{_PER_S}")
 # In small print half of mm is lost and s is read as a digit; a usual speed must stand before it then.
@@ -29,6 +30,7 @@ _OF_LIMB = re.compile(r"limb|extr|glied|periph|per\.|std|stand")
 _OF_CHEST = re.compile(r"chest|prec|pr[ae]k|brust|thor|v1")
 # Both groups before one unit: "Limb 10 Chest 5 mm/mV".
 _BOTH = re.compile(rf"(?:limbs?|extr\w*)[\s:.]*({_NUMBER})[\s,;/]*(?:chest|prec\w*)[\s:.]*({_NUMBER})\s*{_PER_MV}")
+_UNIT_FIRST = re.compile(rf"^[^\d]{{0,2}}(?:{_PER_S}|{_PER_MV})")
 # A group's gain may lose all of mm: "Chest: 5/mV".
 _LOST = re.compile(rf"(limbs?|extr\w*|chest|prec\w*)[\s:.]*({_NUMBER})\s*/\s*[mn]\s?v")
 
@@ -73,6 +75,11 @@ def parse_calibration(text: str) -> Printed:
         gains=stated if gain is None else {},
         unread=tuple(unread),
     )
+
+
+def begins_with_unit(text: str) -> bool:
+    """Return whether a text begins with the unit of speed or gain: the number before it was cut off."""
+    return bool(_UNIT_FIRST.match(_plain(text)))
 
 
 def _plain(text: str) -> str:

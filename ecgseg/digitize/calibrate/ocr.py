@@ -17,6 +17,9 @@ from ecgseg.errors import EcgsegError
 MODEL = "PP-OCRv6_rec_small.onnx"
 FINDER = "PP-OCRv6_det_small.onnx"
 FINDER_PX = 1280  # the longer side of what the finder sees: 4 px a mm of a usual page
+SHRUNK = 2.5  # at most: what is longer is seen in parts
+SHARED = 0.25  # of a part that the next one shows too: a line of 60 mm
+SAME = 0.5  # of a line's box in that of a longer one: the same line, cut off at a part's side
 BESIDE = 0.5  # of a text's height that is read on its left and right: boxes are off by up to 1 mm
 ABOVE = 0.22  # of its height above and below: more would show the network a second line
 LEVEL, WORD_SPACE = 0.6, 1.0  # of the larger height: pieces of a line share so much of it and are no further apart
@@ -45,14 +48,40 @@ def find_lines(image: np.ndarray) -> list[tuple[Box, str, float]]:
     It knows more faces than the page network and takes longer: 2 to 4 s of CPU a page. Single strokes (I) escape it.
     Raises TextLibraryError where the library is missing.
     """
+    h, w = image.shape[:2]
+    lines: list[tuple[Box, str, float]] = []
+    for y0, y1 in _parts(h):
+        for x0, x1 in _parts(w):
+            lines += _found(image[y0:y1, x0:x1], x0, y0)
+    lines.sort(key=lambda line: line[0].x0 - line[0].x1)
+    return [line for k, line in enumerate(lines) if not any(_covers(other[0], line[0]) for other in lines[:k])]
+
+
+def _parts(length: int) -> list[tuple[int, int]]:
+    """Return from where to where parts of a side of an image reach, together all of it."""
+    most = SHRUNK * FINDER_PX
+    count = max(1, int(np.ceil((length / most - SHARED) / (1 - SHARED))))
+    part = length / (count - (count - 1) * SHARED)
+    starts = np.arange(count) * part * (1 - SHARED)
+    return [(int(start), min(length, int(np.ceil(start + part)))) for start in starts]
+
+
+def _found(image: np.ndarray, left: int, top: int) -> list[tuple[Box, str, float]]:
+    """Return the lines on a part of an image that begins at (left, top)."""
     found = _reader(True)(np.ascontiguousarray(image[..., ::-1]), use_det=True, use_cls=False, use_rec=True)
     if not found.txts:
         return []
     lines = []
     for corners, text, score in zip(found.boxes, found.txts, found.scores, strict=True):
-        (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
+        (x0, y0), (x1, y1) = corners.min(axis=0) + (left, top), corners.max(axis=0) + (left, top)
         lines.append((Box(float(x0), float(y0), float(x1), float(y1), float(score)), text.strip(), float(score)))
     return lines
+
+
+def _covers(longer: Box, box: Box) -> bool:
+    wide = min(longer.x1, box.x1) - max(longer.x0, box.x0)
+    high = min(longer.y1, box.y1) - max(longer.y0, box.y0)
+    return min(wide, high) > 0 and wide * high > SAME * (box.x1 - box.x0) * (box.y1 - box.y0)
 
 
 def whole_lines(boxes: Sequence[Box]) -> list[Box]:
