@@ -13,7 +13,7 @@ TIMINGS = ("consecutive", "simultaneous")
 TOLD_BY = ("geometry", "names")
 
 _REQUIRED = ("rows", "seconds", "row_pitch_mm")
-_KEYS = (*_REQUIRED, "rhythm", "timing", "left_mm", "told_by")
+_KEYS = (*_REQUIRED, "rhythm", "timing", "left_mm", "told_by", "rare")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Layout:
     `seconds` is a row's length of paper; `timing` says whether the strips of a row follow each other in time or
     begin together; `left_mm` of paper stay empty left of the rows, and `blank_rows` rows below them; `told_by` is
     geometry, or names where only the lead names tell this layout from another; `gap_s` seconds of paper are left
-    between the strips of a row, beyond `seconds`.
+    between the strips of a row, beyond `seconds`; `rare`: a usual layout of the same shape is likelier, unless names
+    tell.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Layout:
     blank_rows: int = 0
     told_by: str = "geometry"
     gap_s: float = 0.0
+    rare: bool = False
 
     @property
     def n_rows(self) -> int:
@@ -98,6 +100,9 @@ def parse_layout(name: str, spec: dict) -> Layout:
     low, high = (_number(name, "row_pitch_mm", v) for v in pitch)
     if not (seconds > 0 and 0 < low <= high):
         raise ValueError(f"layout {name}: seconds and row_pitch_mm must be positive, [low, high]")
+    rare = spec.get("rare", False)
+    if not isinstance(rare, bool):
+        raise ValueError(f"layout {name}: rare is {rare!r}; give true or false")
     if left < 0:
         raise ValueError(f"layout {name}: left_mm is {left:g}; give 0 or more")
     rows, rhythm = spec["rows"], spec.get("rhythm", [])
@@ -108,7 +113,7 @@ def parse_layout(name: str, spec: dict) -> Layout:
     if not rows or not all(rows):
         raise ValueError(f"layout {name}: rows must name leads; only the last rows may be empty ([])")
     strips = [s for r, leads in enumerate(rows) for s in _row(name, r, leads, seconds, timing)]
-    layout = Layout(name, tuple(strips), seconds, (low, high), 0, timing, left, blank, told_by)
+    layout = Layout(name, tuple(strips), seconds, (low, high), 0, timing, left, blank, told_by, rare=rare)
     if blank and rhythm:
         raise ValueError(f"layout {name}: rhythm rows cannot follow the empty rows of 'rows'")
     return with_rhythm(layout, rhythm)

@@ -109,8 +109,8 @@ def test_the_layout_and_noise_files_that_the_docs_show_are_read():
     from ecgseg.layout import parse_layout
     from ecgseg.render.levels import parse_noise
 
-    layout = parse_layout("4x3_1r", _shown("adding-a-layout", "rows:"))
-    assert layout.n_rows == 5 and layout.rhythm_rows == 1 and [s.lead for s in layout.row(3)] == ["V4", "V5", "V6"]
+    layout = parse_layout("4x3_2r", _shown("adding-a-layout", "rows:"))
+    assert layout.n_rows == 6 and layout.rhythm_rows == 2 and [s.lead for s in layout.row(3)] == ["V4", "V5", "V6"]
     noise = parse_noise("our_scanner", _shown("training", "dpi:"))
     assert noise.dpi == (200, 200) and set(noise.capture) == {"grey", "blur", "gaussian_noise", "jpeg"}
 
