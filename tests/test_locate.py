@@ -10,7 +10,7 @@ from ecgseg.digitize.locate.echoes import REPEATS_LIMIT, Echoes
 from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Point, Stretch
 from ecgseg.digitize.locate.fit import Evidence, Fit, rhythm_prior
 from ecgseg.digitize.locate.leadnames import page_names, reading
-from ecgseg.digitize.locate.locate import _same_leads, locate
+from ecgseg.digitize.locate.locate import _contested, _same_leads, locate
 from ecgseg.digitize.locate.rows import Row, begun_at_names
 from ecgseg.digitize.locate.textnames import lead_name
 from ecgseg.digitize.locate.unnamed import usual_seconds
@@ -324,6 +324,31 @@ def test_layouts_with_the_same_leads_are_told_by_where_their_rows_are():
     assert _same_leads(one, Fit(load_layout("3x4_2r"), with_missed, 20.0, (2, 3, 4, 5, -1), 0.0))
     assert not _same_leads(one, Fit(load_layout("3x4_2r"), with_missed, 20.0, (1, 2, 3, 4, 5), 0.0))
     assert not _same_leads(one, Fit(load_layout("4x3"), found, 20.0, (0, 1, 2, 3), 0.0))
+
+
+def test_names_between_rows_that_may_be_the_upper_or_the_lower_ones_are_contested():
+    """Six lines of names between seven rows: a layout of six rows leaves the first out, one of seven takes all."""
+    scene, found = page("6x2_1r", 1)
+    y = sorted({t.baseline for t in scene.traces})
+    rows = [Row(b, 20.0, 270.0, ((20.0, 270.0, b),)) for b in y]
+    read = page_names([n for n in found.names if n.y < (y[-2] + y[-1]) / 2 * PX], PX)
+    of = {n.lead: k for k, n in enumerate(read.names)}
+    evidence = Evidence(rows, y[1] - y[0], read, 0.0, None, None, 25.0)
+    few, many = (
+        Fit(layout, evidence, 20.0, used, 30.0, {}, tuple(-1 if s.rhythm else of[s.lead] for s in layout.strips))
+        for layout, used in ((load_layout("6x2_0r"), tuple(range(1, 7))), (load_layout("6x2_1r"), tuple(range(7))))
+    )
+    assert _contested(few, [few, many], [(few, 0.7)])
+    assert not _contested(many, [few, many], [(many, 0.7)])
+    assert not _contested(few, [few, replace(many, score=0.0)], [(few, 1.0)])
+    assert not _contested(few, [few, replace(many, names=(-1,) * 13)], [(few, 0.7)])
+
+
+def test_a_rare_layout_needs_a_name():
+    """Without one the usual layout of its shape is meant."""
+    scene, found = page("cabrera_3x4_0r", 3)
+    check(locate(found, PX), scene)
+    assert locate(without_names(found), PX).layout.name == "3x4_0r"
 
 
 def test_short_pieces_beside_a_row_do_not_tell_its_length():

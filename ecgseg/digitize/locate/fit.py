@@ -22,7 +22,7 @@ SIGN_DIFFERS = 0.7  # the minus of -aVR is easily missed
 PITCH_LIMIT = 2.5
 RARE_GAP = 2.0  # strips of a row stand apart on few pages
 RARE_LENGTH = 3.0  # rows of other than their layout's usual seconds
-RARE_LAYOUT = 4.0  # layouts marked as rare: without a name of theirs the usual one of the same shape is meant
+RARE_LAYOUT = 4.0  # layouts marked as rare, where no name tells: the usual one of the same shape is likelier
 MOST_ABSENT = 2  # rows missing at the top that are looked into where any are missing
 # Geometry says nothing for sure: crowded pages are printed closer than their layout's closest.
 PITCH_SPREAD = 0.35
@@ -256,7 +256,9 @@ def _fit(layout: Layout, place: Placement, chosen: list[int], score: float, regu
         names.append(-1 if row < 0 else int(place.columns(len(strips))[2][row, strips.index(s)]))
     spelled = float(sum(_names_score(layout, k, place)[i] for k, i in enumerate(chosen) if i >= 0))
     pitch = _pitch_score(place.evidence, layout, chosen)
-    odd = ((place.gap, RARE_GAP), (of_other_length(layout), RARE_LENGTH), (layout.rare, RARE_LAYOUT))
+    read = [(s.lead, place.evidence.names.names[k].lead) for s, k in zip(layout.strips, names, strict=True) if k >= 0]
+    untold = layout.rare and not any(lead == said for lead, said in read)
+    odd = ((place.gap, RARE_GAP), (of_other_length(layout), RARE_LENGTH), (untold, RARE_LAYOUT))
     rare = -sum(nats for is_odd, nats in odd if is_odd)
     parts = {"names": spelled, "rows": score - spelled, "steps": regular, "pitch": pitch, "rare": rare}
     astray = tuple(

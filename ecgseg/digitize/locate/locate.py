@@ -29,6 +29,7 @@ from ecgseg.layout import LEADS, Layout, layout_names, load_layout, with_rhythm
 TEMPER = 0.6  # the evidence's parts are not independent: log likelihoods count this much
 SURE_NAME = 0.5  # probability of a name that counts when it contradicts
 MIN_SHARE = 0.6  # of the posterior: below this a page is left unnamed
+CONTESTED_SHARE = 0.85  # … or below this, where another fit has more rows and as many names
 RHYTHM_SURE = 0.7  # below this a rhythm strip is left unnamed
 FREE_PLAIN = 0.85  # below this its name is called doubtful
 MIN_FOUND = 0.6  # of a forced layout's rows
@@ -187,12 +188,21 @@ def _decide(fits: list[Fit], echoes: Echoes | None, speed_told: bool) -> tuple[F
         custom = named_by_print(plain) if speed_told or not _of_other_speed(plain, ROW_SECONDS) else None
         return (custom, share * _all_read_right(custom)) if custom else (plain, share)
     named = _with_free_names(best, echoes)[0]
-    believed = share >= MIN_SHARE and _told(named) and (_plausible(named) or _spelled_out(named) or _lawful(named))
+    least = CONTESTED_SHARE if _contested(best, fits, alike) else MIN_SHARE
+    believed = share >= least and _told(named) and (_plausible(named) or _spelled_out(named) or _lawful(named))
     if of_other_length(named.layout):
         usual = load_layout(named.layout.name).seconds
         certain = speed_told or (_as_long(named) and not _of_other_speed(named, usual))
         believed = believed and _mostly_spelled_out(named) and certain
     return (best, share) if believed else (plain, share)
+
+
+def _contested(best: Fit, fits: list[Fit], alike: list[tuple[Fit, float]]) -> bool:
+    """Return whether a fit that says something else has more of the page's rows and as many names: names between the
+    rows may be the upper or the lower ones'."""
+    same, names = [id(fit) for fit, _ in alike], _agreement(best)[0]
+    others = (fit for fit in fits if id(fit) not in same and fit.score > best.score - WITHIN)
+    return any(fit.found_rows > best.found_rows and _agreement(fit)[0] >= max(names, 1) for fit in others)
 
 
 def _strange(fit: Fit, echoes: Echoes | None) -> set[int]:
