@@ -164,7 +164,9 @@ def test_all_text_is_looked_for_only_where_something_is_not_told():
     found = sheet.calibrate(more=lines)
     assert (found.speed, found.gain, found.how["gain"]) == (25, 5, "text")
     sheet.texts = whole
-    assert sheet.calibrate(more=lines).gain == 5 and len(asked) == 1
+    assert sheet.calibrate(more=lines).gain == 5 and len(asked) == 2  # an unusual gain is read again
+    sheet = Sheet().text("25 mm/s 10 mm/mV 0.05-40 Hz")
+    assert sheet.calibrate(more=lines).gain == 10 and len(asked) == 2
 
 
 def test_importing_costs_no_one_the_reader():
@@ -186,6 +188,18 @@ def test_pieces_of_one_line_of_text_are_read_together():
 def test_texts_far_apart_or_above_each_other_are_lines_of_their_own():
     boxes = [Box(100, 100, 200, 130), Box(240, 100, 300, 130), Box(100, 128, 200, 158)]
     assert len(whole_lines(boxes)) == 3
+
+
+def test_an_unusual_gain_that_another_reading_denies_is_not_believed():
+    """Under a black grid "10 mm/mV" was read as 20, and by the library as "1€"."""
+    sheet = Sheet().text("25 mm/s", 300, 850).text("20 mm/mV", 300, 700)
+    gain, speed = sheet.texts[1], (sheet.texts[0], "25 mm/s", 0.95)
+    denied = sheet.calibrate(more=lambda: [speed, (gain, "1€ mm/mV", 0.96)])
+    assert (denied.speed, denied.gain, denied.how["gain"]) == (25, 10, "default") and denied.warnings
+    for said in ([speed, (gain, "20mm/mV", 0.9)], [speed]):
+        assert (sheet.calibrate(more=lambda said=said: said)).gain == 20
+    usual = Sheet().text("25 mm/s 10 mm/mV")
+    assert usual.calibrate(more=lambda: 1 / 0).gain == 10
 
 
 def test_a_unit_cut_off_its_number_is_read_with_what_stands_around_it():

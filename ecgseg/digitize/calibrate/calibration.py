@@ -101,8 +101,8 @@ def calibrate(
 
     findings are those of the flat page `image` (H, W, 3) uint8 at `px_per_mm`, and in its pixels. `more` gives further
     lines of text, as `find_lines` does; it is asked where neither text nor pulses told both, or a text alone tells a
-    speed that no page is printed with. Without the library that reads text, calibration goes by the pulses alone and
-    says so.
+    speed that no page is printed with or an unusual gain. Without the library that reads text, calibration goes by the
+    pulses alone and says so.
     """
     findings = replace(findings, texts=whole_lines(findings.texts))
     warnings: list[str] = []
@@ -122,11 +122,16 @@ def calibrate(
             lines = _read(image, findings.texts)
         found_speed, found_gain, unread = found()
         untold = "default" in (found_speed.how, found_gain.how) or _crept(found_speed.how, found_speed.value)
-        if more is not None and untold:
-            told = [line for line in more() if parse_calibration(line[1]) != Printed()]
+        # Under a black grid 10 is read as 20: a text alone that states an unusual gain is read in another way too.
+        unusual = found_gain.how == "text" and set(found_gain.value.values()) != {USUAL_GAIN}
+        if more is not None and (untold or unusual):
+            seen = more()
+            told = [line for line in seen if parse_calibration(line[1]) != Printed()]
             # A whole line says what its pieces say, and rightly: "Chest 5 mm/mV" cut off says 5 mm/mV of all leads.
             pieces = [any(_lies_in(box, whole) for whole, *_ in told) for box in findings.texts]
             left = [(box, *line) for box, line, piece in zip(findings.texts, lines, pieces, strict=True) if not piece]
+            if unusual:
+                left = [line for line in left if not _denied(line, seen)]
             findings = replace(findings, texts=[box for box, *_ in (*left, *told)])
             lines = [(text, score) for _, text, score in (*left, *told)]
             found_speed, found_gain, unread = found()
@@ -183,6 +188,18 @@ def _read(image: np.ndarray, boxes: Sequence[Box]) -> list[tuple[str, float]]:
 def _crept(how: str, speed: float) -> bool:
     """Return whether a text alone says that the paper crept: "25 mm/s" cut off at its left says 5."""
     return how == "text" and speed < min(USUAL_SPEEDS)
+
+
+def _denied(line: tuple[Box, str, float], seen: Sequence[tuple[Box, str, float]]) -> bool:
+    """Return whether a line of text states a gain that another reading of the same place does not."""
+    gains = _stated_gains(line[1])
+    there = [text for box, text, _ in seen if _lies_in(box, line[0]) or _lies_in(line[0], box)]
+    return bool(gains) and bool(there) and all(_stated_gains(text) != gains for text in there)
+
+
+def _stated_gains(text: str) -> dict:
+    said = parse_calibration(text)
+    return said.gains if said.gain is None else {None: said.gain}
 
 
 def _lies_in(box: Box, whole: Box) -> bool:
