@@ -10,7 +10,7 @@ import numpy as np
 
 from ecgseg.digitize.calibrate import calibration
 from ecgseg.digitize.calibrate.calibration import Calibration, calibrate
-from ecgseg.digitize.calibrate.caption import begins_with_unit
+from ecgseg.digitize.calibrate.caption import is_cut_off
 from ecgseg.digitize.calibrate.ocr import (
     FINDER_PX,
     SHARED,
@@ -206,7 +206,7 @@ def test_a_unit_cut_off_its_number_is_read_with_what_stands_around_it():
     sheet = Sheet().text("50 mm/s, 20 mm/mV, 50 Hz")
     (whole,) = sheet.texts
     sheet.texts = [replace(whole, x0=whole.x0 + 45, x1=whole.x0 + 130)]
-    assert begins_with_unit(read_lines(sheet.image, sheet.texts)[0][0])
+    assert is_cut_off(read_lines(sheet.image, sheet.texts)[0][0])
     found = sheet.calibrate()
     assert (found.speed, found.gain, found.how["speed"]) == (50, 20, "text")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecgseg.digitize.calibrate.caption import CHEST, LIMB, parse_calibration
+from ecgseg.digitize.calibrate.caption import CHEST, LIMB, is_cut_off, parse_calibration
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from ecgseg.digitize.calibrate.caption import CHEST, LIMB, parse_calibration
         ("0.5 cm/mV", None, 5),
         ("1 mV = 10 mm", None, 10),
         ("1mV=2.5mm", None, 2.5),
+        ("1. mV = 5 mm", None, 5),
         ("x1", None, 10),
         ("x1/2", None, 5),
         ("x2.0", None, 20),
@@ -75,3 +76,8 @@ def test_what_no_machine_prints_is_reported_and_never_used(text):
     said = parse_calibration(text)
     assert said.speed is None and said.gain is None and said.gains == {}
     assert said.unread
+
+
+def test_a_unit_without_its_number_was_cut_off():
+    assert all(is_cut_off(text) for text in ("mm/s", "nm/s 10 mm/mV", ". mm/mV", "1mV", "1. mV ="))
+    assert not any(is_cut_off(text) for text in ("25 mm/s", "10 mm/mV", "1 mV = 10 mm", "0.5-40 Hz", "SN 004333"))

@@ -19,7 +19,7 @@ from ecgseg.digitize.calibrate.caption import (
     LIMB,
     USUAL_SPEEDS,
     Printed,
-    begins_with_unit,
+    is_cut_off,
     parse_calibration,
 )
 from ecgseg.digitize.calibrate.ocr import TextLibraryError, read_lines, whole_lines
@@ -38,7 +38,7 @@ PULSE_S = 0.2  # s: how long most machines hold the pulse; others draw it 5 mm w
 BESIDE_MM = 8.0  # how far a gain printed beside a lead's name may stand from it
 INSIDE = 0.6  # of a text's area that lies in a line of text for it to be a piece of it
 CUT_OFF = 1.5  # of a text's height: a digit or two
-CUT_AROUND = 4.0, 12.0  # … before and after a piece that begins with a unit: a number, and the rest of the line
+CUT_AROUND = 4.0, 12.0  # … before and after a unit without its number: that, and the rest of the line
 MANY, MOST = 4, 0.75  # texts, and their share, that outvote others: a gain beside each name is misread here and there
 GROUPS = (LIMB, CHEST)
 
@@ -168,7 +168,7 @@ def calibrate(
 
 def _read(image: np.ndarray, boxes: Sequence[Box]) -> list[tuple[str, float]]:
     """Return what is printed in boxes of text and how sure that is; a speed at which no page is printed is read once
-    more with what stands before it, which may have been cut off, and so is what begins with a unit."""
+    more with what stands before it, which may have been cut off, and so is a unit without its number."""
     lines = read_lines(image, boxes)
     said = [parse_calibration(text) for text, _ in lines]
     wider = {}
@@ -176,7 +176,7 @@ def _read(image: np.ndarray, boxes: Sequence[Box]) -> list[tuple[str, float]]:
         high = box.y1 - box.y0
         if printed.speed is not None and printed.speed < min(USUAL_SPEEDS):
             wider[k] = replace(box, x0=box.x0 - CUT_OFF * high)
-        elif begins_with_unit(text):
+        elif is_cut_off(text):
             wider[k] = replace(box, x0=box.x0 - CUT_AROUND[0] * high, x1=box.x1 + CUT_AROUND[1] * high)
     for k, (text, score) in zip(wider, read_lines(image, list(wider.values())), strict=True):
         told = parse_calibration(text)

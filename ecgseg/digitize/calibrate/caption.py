@@ -24,13 +24,14 @@ _SPEED = re.compile(rf"({_NUMBER})\s*{_PER_S}")
 # In small print half of mm is lost and s is read as a digit; a usual speed must stand before it then.
 _BLURRED = re.compile(r"(?<![\d.])(12\.5|25|50)(?:\.0)?\s*m{1,2}\s*/\s*[s58](?!\d)")
 _GAIN = re.compile(rf"(?:({_NUMBER})\s*[/\-]\s*)?({_NUMBER})\s*(?:({_PER_MV})|{_CM_PER_MV})")
-_EQUALS = re.compile(rf"1\s*mv\s*[=:/]\s*({_NUMBER})\s*(mm|cm)|({_NUMBER})\s*(mm|cm)\s*[=:]\s*1\s*mv")
+_EQUALS = re.compile(rf"1\s*\.?\s*mv\s*[=:/]\s*({_NUMBER})\s*(mm|cm)|({_NUMBER})\s*(mm|cm)\s*[=:]\s*1\s*mv")
 _TIMES = re.compile(r"(?<![\w.])(?<!\d )x\s?(1/2|1/4|\d(?:\.\d+)?)(?![\w./:])")
 _OF_LIMB = re.compile(r"limb|extr|glied|periph|per\.|std|stand")
 _OF_CHEST = re.compile(r"chest|prec|pr[ae]k|brust|thor|v1")
 # Both groups before one unit: "Limb 10 Chest 5 mm/mV".
 _BOTH = re.compile(rf"(?:limbs?|extr\w*)[\s:.]*({_NUMBER})[\s,;/]*(?:chest|prec\w*)[\s:.]*({_NUMBER})\s*{_PER_MV}")
-_UNIT_FIRST = re.compile(rf"^[^\d]{{0,2}}(?:{_PER_S}|{_PER_MV})")
+# What is left of "25 mm/s" and of "1 mV = 10 mm" where a box of text begins or ends within it.
+_CUT_OFF = re.compile(rf"^[^\d]{{0,2}}(?:{_PER_S}|{_PER_MV})|^1\s*\.?\s*mv\s*[=:]?\s*$")
 # A group's gain may lose all of mm: "Chest: 5/mV".
 _LOST = re.compile(rf"(limbs?|extr\w*|chest|prec\w*)[\s:.]*({_NUMBER})\s*/\s*[mn]\s?v")
 
@@ -77,9 +78,9 @@ def parse_calibration(text: str) -> Printed:
     )
 
 
-def begins_with_unit(text: str) -> bool:
-    """Return whether a text begins with the unit of speed or gain: the number before it was cut off."""
-    return bool(_UNIT_FIRST.match(_plain(text)))
+def is_cut_off(text: str) -> bool:
+    """Return whether a text gives the unit of speed or gain, and the number is not there: it was cut off."""
+    return bool(_CUT_OFF.match(_plain(text).strip()))
 
 
 def _plain(text: str) -> str:
