@@ -110,6 +110,12 @@ def test_one_bad_picture_does_not_stop_the_others(tmp_path, capsys):
     assert "missing.png: no such file" in errors[2]
 
 
+def test_a_missing_file_alone_is_named(tmp_path, capsys):
+    """No networks are opened for it."""
+    assert batch.run([tmp_path / "missing.png"], tmp_path / "out", {}) == 1
+    assert "missing.png: no such file; check the path" in capsys.readouterr().err
+
+
 def test_many_files_end_with_an_index_and_failures(tmp_path, capsys, monkeypatch):
     inline(monkeypatch)
     for k in range(9):

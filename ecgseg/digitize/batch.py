@@ -87,7 +87,8 @@ def digitize_one(job: Job, store: FolderStore, digitizer) -> list[dict]:
     store.recover(job.name)
     store.check(job.name, path, job.load.page)
     start, start_cpu = time.perf_counter(), time.process_time()
-    readings = digitizer.read_all(job.load())
+    picture = job.load()  # first: without a picture that can be opened there is no digitizer
+    readings = digitizer.read_all(picture)
     spent = time.perf_counter() - start, time.process_time() - start_cpu
     source = {"source": job.shown, "page": job.load.page}
     makes = makers(readings, job.name, source, store.output, spent, lambda: {"peak_rss_mb": peak_rss_mb()})
