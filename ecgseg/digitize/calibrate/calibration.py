@@ -128,7 +128,7 @@ def calibrate(
             seen = more()
             told = [line for line in seen if parse_calibration(line[1]) != Printed()]
             # A whole line says what its pieces say, and rightly: "Chest 5 mm/mV" cut off says 5 mm/mV of all leads.
-            pieces = [any(_lies_in(box, whole) for whole, *_ in told) for box in findings.texts]
+            pieces = [any(box.share_in(whole) > INSIDE for whole, *_ in told) for box in findings.texts]
             left = [(box, *line) for box, line, piece in zip(findings.texts, lines, pieces, strict=True) if not piece]
             if unusual:
                 left = [line for line in left if not _denied(line, seen)]
@@ -193,22 +193,13 @@ def _crept(how: str, speed: float) -> bool:
 def _denied(line: tuple[Box, str, float], seen: Sequence[tuple[Box, str, float]]) -> bool:
     """Return whether a line of text states a gain that another reading of the same place does not."""
     gains = _stated_gains(line[1])
-    there = [text for box, text, _ in seen if _lies_in(box, line[0]) or _lies_in(line[0], box)]
+    there = [text for box, text, _ in seen if max(box.share_in(line[0]), line[0].share_in(box)) > INSIDE]
     return bool(gains) and bool(there) and all(_stated_gains(text) != gains for text in there)
 
 
 def _stated_gains(text: str) -> dict:
     said = parse_calibration(text)
     return said.gains if said.gain is None else {None: said.gain}
-
-
-def _lies_in(box: Box, whole: Box) -> bool:
-    """Return whether most of a box lies in another."""
-    wide, high = (
-        min(b1, w1) - max(b0, w0)
-        for b0, b1, w0, w1 in ((box.x0, box.x1, whole.x0, whole.x1), (box.y0, box.y1, whole.y0, whole.y1))
-    )
-    return min(wide, high) > 0 and wide * high > INSIDE * (box.x1 - box.x0) * (box.y1 - box.y0)
 
 
 def _speed(texts: Sequence[Printed], pulses: Sequence[PulseSize]) -> _Found:

@@ -54,7 +54,7 @@ def find_lines(image: np.ndarray) -> list[tuple[Box, str, float]]:
         for x0, x1 in _parts(w):
             lines += _found(image[y0:y1, x0:x1], x0, y0)
     lines.sort(key=lambda line: line[0].x0 - line[0].x1)
-    return [line for k, line in enumerate(lines) if not any(_covers(other[0], line[0]) for other in lines[:k])]
+    return [line for k, line in enumerate(lines) if not any(line[0].share_in(box) > SAME for box, *_ in lines[:k])]
 
 
 def _parts(length: int) -> list[tuple[int, int]]:
@@ -76,12 +76,6 @@ def _found(image: np.ndarray, left: int, top: int) -> list[tuple[Box, str, float
         (x0, y0), (x1, y1) = corners.min(axis=0) + (left, top), corners.max(axis=0) + (left, top)
         lines.append((Box(float(x0), float(y0), float(x1), float(y1), float(score)), text.strip(), float(score)))
     return lines
-
-
-def _covers(longer: Box, box: Box) -> bool:
-    wide = min(longer.x1, box.x1) - max(longer.x0, box.x0)
-    high = min(longer.y1, box.y1) - max(longer.y0, box.y0)
-    return min(wide, high) > 0 and wide * high > SAME * (box.x1 - box.x0) * (box.y1 - box.y0)
 
 
 def whole_lines(boxes: Sequence[Box]) -> list[Box]:

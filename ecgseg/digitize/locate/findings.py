@@ -21,6 +21,11 @@ class Box:
     def y(self) -> float:
         return (self.y0 + self.y1) / 2
 
+    def share_in(self, other: "Box") -> float:
+        """Return the share 0..1 of the box's area that lies in another."""
+        wide, high = min(self.x1, other.x1) - max(self.x0, other.x0), min(self.y1, other.y1) - max(self.y0, other.y0)
+        return wide * high / ((self.x1 - self.x0) * (self.y1 - self.y0)) if min(wide, high) > 0 else 0.0
+
 
 @dataclass(frozen=True)
 class LeadName(Box):

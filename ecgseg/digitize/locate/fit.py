@@ -256,8 +256,10 @@ def _fit(layout: Layout, place: Placement, chosen: list[int], score: float, regu
         names.append(-1 if row < 0 else int(place.columns(len(strips))[2][row, strips.index(s)]))
     spelled = float(sum(_names_score(layout, k, place)[i] for k, i in enumerate(chosen) if i >= 0))
     pitch = _pitch_score(place.evidence, layout, chosen)
-    read = [(s.lead, place.evidence.names.names[k].lead) for s, k in zip(layout.strips, names, strict=True) if k >= 0]
-    untold = layout.rare and not any(lead == said for lead, said in read)
+    read = place.evidence.names.names
+    untold = layout.rare and not any(
+        k >= 0 and read[k].lead == s.lead for s, k in zip(layout.strips, names, strict=True)
+    )
     odd = ((place.gap, RARE_GAP), (of_other_length(layout), RARE_LENGTH), (untold, RARE_LAYOUT))
     rare = -sum(nats for is_odd, nats in odd if is_odd)
     parts = {"names": spelled, "rows": score - spelled, "steps": regular, "pitch": pitch, "rare": rare}
