@@ -241,6 +241,22 @@ def test_a_whole_line_outdoes_the_pieces_that_were_cut_off_it():
     assert (found.gain_of("I"), found.gain_of("V3")) == (10, 5) and not found.warnings
 
 
+def test_gains_beside_names_do_not_contradict_a_caption_that_gives_both_groups():
+    """Each lead's gain stood beside its name; what was read of them without the name was called a contradiction."""
+    sheet = Sheet().text("25mm/s Limb: 10 mm/mV Chest: 5 mm/mV", 300, 850)
+    for k, words in enumerate(["10 mm/mV", "5 mm/mV", "V5 5 m/mv"]):
+        sheet.text(words, 300, 100 + 80 * k)
+    found = sheet.calibrate()
+    assert found.gains == {"limb": 10, "precordial": 5} and not found.warnings and found.trust == 1
+    other = sheet.text("20 mm/mV", 300, 500).calibrate()
+    assert other.how["gain"] == "default" and other.trust < 0.5
+
+
+def test_a_usual_gain_that_nothing_contradicts_costs_no_trust():
+    assert Sheet().text("25 mm/s").calibrate().trust == 1
+    assert Sheet().text("25 mm/s").pulse(100, 300, 10.0).pulse(100, 600, 5.0).calibrate().trust < 0.5
+
+
 def test_one_misread_gain_among_many_is_outvoted_and_said():
     sheet = Sheet().text("25 mm/s", 300, 850)
     for k, words in enumerate(["10 mm/mV"] * 7 + ["20 mm/mV"]):

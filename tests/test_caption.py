@@ -33,6 +33,11 @@ from ecgseg.digitize.calibrate.caption import CHEST, LIMB, is_cut_off, parse_cal
         ("12.5 mm/8", 12.5, None),
         ("50.0m/s", 50, None),
         ("25 mm/s 5 inm/inV", 25, 5),
+        ("25=/s 5/mV 0.05-150Hz", 25, 5),
+        ("25 jim/s, 10 mm/mV, 50 Hz", 25, 10),
+        ("50 mml 5", 50, None),
+        ("Speed: 25 mm/sec timb:10 mm/mV Chest: 10 mm/mV", 25, 10),
+        ("Speed: 25 mm/sec timb: 5 mm/aV Chest: 5 mm/mV", 25, 5),
     ],
 )
 def test_usual_spellings_and_misread_letters(text, speed, gain):
@@ -64,7 +69,19 @@ def test_one_group_alone_is_not_the_gain_of_all():
 
 @pytest.mark.parametrize(
     "text",
-    ["F 50~ 0.5-100 Hz W", "0.05-150 Hz 60 bpm", "3 x 4", "4 x 2.5 s", "3x4+1R", "1 mV", "1:1", "5 samples", "x10 min"],
+    [
+        "F 50~ 0.5-100 Hz W",
+        "0.05-150 Hz 60 bpm",
+        "3 x 4",
+        "4 x 2.5 s",
+        "3x4+1R",
+        "5/mV",
+        "12/25/5 20 mm",
+        "1 mV",
+        "1:1",
+        "5 samples",
+        "x10 min",
+    ],
 )
 def test_filters_rates_and_layouts_are_no_calibration(text):
     said = parse_calibration(text)

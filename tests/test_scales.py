@@ -10,6 +10,7 @@ from ecgseg.digitize import scales
 from ecgseg.digitize.calibrate.scale import Scale
 from ecgseg.digitize.flat import flatten as flattening
 from ecgseg.digitize.flat.grid import flatten, grid_from_scale
+from ecgseg.digitize.flat.phases import PhaseMap
 from ecgseg.digitize.scales import UNSEEN_MM, against_grid, flat_pages, map_error, rescaled
 from ecgseg.errors import GridError
 
@@ -99,17 +100,28 @@ def test_a_page_turned_as_its_print_says_keeps_its_turn_at_another_scale(monkeyp
 
 
 def test_a_doubtful_grid_is_tried_at_each_scale_at_which_it_was_seen(monkeypatch):
-    """A sheet with 1 mm lines alone was followed a little better as one of 5 mm lines, and refused."""
-    grids = {112.0: 0.50 - 0.004, 53.8: 0.489, 54.4: 0.491, 20.0: 0.1}
-    sees = [SimpleNamespace(period=period) for period in grids]
+    """A sheet with 1 mm lines alone was followed a little better as one of 5 mm lines, and refused; and on one seen at
+    3 px per mm only the 5 mm lines are seen, and look like those of 1 mm."""
+    merits = {112.0: 0.50 - 0.004, 53.8: 0.489, 54.4: 0.491, 20.0: 0.1}
+    sees = [SimpleNamespace(period=period) for period in merits]
+
+    def measured(pixels, field):
+        nodes = np.arange(2.0)
+        mm = np.broadcast_to(nodes * 5 / field.period, (2, 2, 2))
+        return PhaseMap(nodes, nodes, mm, np.ones((2, 2)), np.ones(2), 0.1, 2 * merits[field.period], (1.0,))
+
+    def by_map(pixels, found, field):
+        doubt = "" if found.merit >= flattening.SURE_MERIT else "one spacing"
+        return page(1 / float(found.mm[0, 0, 1]), doubt=doubt)
+
     monkeypatch.setattr(flattening, "looks", lambda *args: iter(sees))
     monkeypatch.setattr(flattening, "lies_flat", lambda field: False)
     monkeypatch.setattr(flattening, "_plane", lambda pixels: None)
     monkeypatch.setattr(flattening, "_better", lambda one, seen, other, seen_other: one.merit > other.merit)
-    monkeypatch.setattr(
-        flattening, "measure_map", lambda pixels, field: SimpleNamespace(merit=grids[field.period], seen=(1.0,))
-    )
-    monkeypatch.setattr(flattening, "_by_map", lambda pixels, found, field: field.period)
-    assert list(flattening.flat_guesses(PICTURE, None, object())) == [112.0, 54.4]
-    grids[112.0] = 0.6  # no doubt: no other is tried
-    assert list(flattening.flat_guesses(PICTURE, None, object())) == [112.0]
+    monkeypatch.setattr(flattening, "measure_map", measured)
+    monkeypatch.setattr(flattening, "_by_map", by_map)
+    pages = list(flattening.flat_guesses(PICTURE, None, object()))
+    assert [5 * p.grid.px_per_mm_x for p in pages] == pytest.approx([112.0, 54.4, 112.0 / 5, 54.4 / 5])
+    assert all(p.grid.doubt for p in pages)  # what is on the page must confirm any of them
+    merits[112.0] = 0.6  # no doubt: no other is tried
+    assert len(list(flattening.flat_guesses(PICTURE, None, object()))) == 1

@@ -276,7 +276,8 @@ class Digitizer:
     def _reading(self, page: _Page, shape, clock: Clock) -> Reading:
         """Complete a record's recording by its quality, warnings and provenance."""
         turns, recording = page.flat.turns, page.recording
-        recording.quality = lead_quality(recording, agreement=page.agreement)
+        quality = lead_quality(recording, agreement=page.agreement)
+        recording.quality = {lead: page.calibration.trust * q for lead, q in quality.items()}
         recording.warnings = [
             *page.said,
             *page.flat.grid.warnings,

@@ -40,6 +40,7 @@ INSIDE = 0.6  # of a text's area that lies in a line of text for it to be a piec
 CUT_OFF = 1.5  # of a text's height: a digit or two
 CUT_AROUND = 4.0, 12.0  # … before and after a unit without its number: that, and the rest of the line
 MANY, MOST = 4, 0.75  # texts, and their share, that outvote others: a gain beside each name is misread here and there
+UNTOLD = 0.4  # confidence in the usual gain of a page that says nothing of it: it is mostly right
 GROUPS = (LIMB, CHEST)
 
 
@@ -63,6 +64,12 @@ class Calibration:
     @property
     def confidence(self) -> float:
         return min(self.speed_confidence, self.gain_confidence)
+
+    @property
+    def trust(self) -> float:
+        """Return how far the leads' heights are to be believed, 0..1: less where what the page says of its gain
+        contradicts itself than where it says nothing."""
+        return min(1.0, self.gain_confidence / UNTOLD)
 
     @property
     def speed_told(self) -> bool:
@@ -224,6 +231,7 @@ def _speed(texts: Sequence[Printed], pulses: Sequence[PulseSize]) -> _Found:
 
 def _gain(printed: dict[str | None, Counter], shown: dict[str | None, float], pulses: Sequence[PulseSize]) -> _Found:
     """Return the gain of all leads (under None), or those of both groups, from what is printed and what pulses show."""
+    printed = _without_notes(printed)
     stated, contradicts = _settled(printed)
     heights = ", ".join(f"{h:.1f}" for p in pulses for h in p.heights)
     odd = ()
@@ -251,7 +259,7 @@ def _gain(printed: dict[str | None, Counter], shown: dict[str | None, float], pu
         well = len(pulses) > 1 or pulses[0].score >= WELL_SEEN
         return _Found(_complete(shown), "pulse", min(confidence, 0.9 if well else 0.7), odd)
     warning = f"no gain was read on the page: {USUAL_GAIN:g} mm/mV was taken; if not, give digitize.gain=…"
-    return _Found({None: USUAL_GAIN}, "default", 0.1 if odd else 0.4, (*odd, warning))
+    return _Found({None: USUAL_GAIN}, "default", 0.1 if odd else UNTOLD, (*odd, warning))
 
 
 def _contradiction(stated: dict, shown: dict, pulses: Sequence[PulseSize], odd: tuple[str, ...]) -> _Found:
@@ -267,6 +275,15 @@ def _contradiction(stated: dict, shown: dict, pulses: Sequence[PulseSize], odd: 
 
 def _words(gains: dict) -> str:
     return ", ".join(f"{g:g} mm/mV" + (f" ({group})" if group else "") for group, g in gains.items())
+
+
+def _without_notes(printed: dict[str | None, Counter]) -> dict[str | None, Counter]:
+    """Return the gains that are stated without those of all leads that are one or the other group's: notes beside the
+    names of leads, whose group was not read."""
+    groups = [next(iter(printed[group])) for group in GROUPS if len(printed.get(group, ())) == 1]
+    if len(groups) == len(GROUPS) and printed.get(None, {}).keys() <= set(groups):
+        return {group: printed[group] for group in GROUPS}
+    return printed
 
 
 def _settled(printed: dict[str | None, Counter]) -> tuple[dict[str | None, float], bool]:

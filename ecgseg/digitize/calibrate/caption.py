@@ -16,17 +16,22 @@ _BAR = r"\s*[/\\|l1i!]\s*"
 _MM = r"(?:mm|rnm|mrn|nm|inm|rm)"
 _PER_S = rf"{_MM}(?:{_BAR}(?:sec|sek|seg|s|c(?!m)|5(?!\d))|\s?s(?![a-z]))"
 # A letter of mm may be lost or misread before /mV: no number of cm/mV but 1 would be a gain in mm/mV.
-_MV = r"(?:[mn]|rn|in)\s*[vybu]"
+_MV = r"(?:[mna]|rn|in)\s*[vybu]"
 _PER_MV = rf"(?!c)[a-z]{{0,2}}m{_BAR}{_MV}"
 _CM_PER_MV = rf"cm{_BAR}{_MV}"
 _NUMBER = r"[\doli|]*\d[\do]*(?:\.[\do]+)?|[li|]\s?o"
 _SPEED = re.compile(rf"({_NUMBER})\s*{_PER_S}")
-# In small print half of mm is lost and s is read as a digit; a usual speed must stand before it then.
-_BLURRED = re.compile(r"(?<![\d.])(12\.5|25|50)(?:\.0)?\s*m{1,2}\s*/\s*[s58](?!\d)")
+# In small print mm is lost or misread, or s is; a usual speed must stand before what is left of them then.
+_BLURRED = re.compile(
+    r"(?<![\d.])(12\.5|25|50)(?:\.0)?\s*"
+    r"(?:m{1,2}\s*/\s*[s58](?!\d)|[^\d/.,;:]{0,5}/\s*s(?![a-z\d])|mm\s?[/l|i](?!\d|\s?[mnia]{1,2}\s?v))"
+)
+# … and a usual gain, beside a speed.
+_BLURRED_GAIN = re.compile(r"(?<![\d.])(2\.5|5|10|20)(?:\.0)?\s*[^\d/.,;:c]{0,4}/\s*[mnia]{1,2}\s?v(?![a-z\d])")
 _GAIN = re.compile(rf"(?:({_NUMBER})\s*[/\-]\s*)?({_NUMBER})\s*(?:({_PER_MV})|{_CM_PER_MV})")
 _EQUALS = re.compile(rf"1\s*\.?\s*mv\s*[=:/]\s*({_NUMBER})\s*(mm|cm)|({_NUMBER})\s*(mm|cm)\s*[=:]\s*1\s*mv")
 _TIMES = re.compile(r"(?<![\w.])(?<!\d )x\s?(1/2|1/4|\d(?:\.\d+)?)(?![\w./:])")
-_OF_LIMB = re.compile(r"limb|extr|glied|periph|per\.|std|stand")
+_OF_LIMB = re.compile(r"[lti1]imb|extr|glied|periph|per\.|std|stand")
 _OF_CHEST = re.compile(r"chest|prec|pr[ae]k|brust|thor|v1")
 # Both groups before one unit: "Limb 10 Chest 5 mm/mV".
 _BOTH = re.compile(rf"(?:limbs?|extr\w*)[\s:.]*({_NUMBER})[\s,;/]*(?:chest|prec\w*)[\s:.]*({_NUMBER})\s*{_PER_MV}")
@@ -61,10 +66,16 @@ def parse_calibration(text: str) -> Printed:
     speeds = {_value(m[1], 1.0, SPEEDS, m[0], unread) for m in _SPEED.finditer(plain)} - {None}
     speeds = speeds or {float(m[1]) for m in _BLURRED.finditer(plain)}
     # A speed's unit must not lend its last digit or letter to a gain: what was read as a speed is taken out.
-    stated = _gains(_BLURRED.sub(" ; ", _SPEED.sub(" ; ", plain)), unread)
+    rest = _BLURRED.sub(" ; ", _SPEED.sub(" ; ", plain))
+    stated = _gains(rest, unread)
+    blurred = {float(m[1]) for m in _BLURRED_GAIN.finditer(rest)}
+    if len(speeds) == 1 and not stated and len(blurred) == 1:
+        stated = {None: blurred.pop()}
     if len(speeds) > 1:
         unread.append(f"two speeds in {text!r}")
-    if None in stated and len(stated) > 1:
+    if None in stated and len(set(stated.values())) == 1:
+        stated = {None: stated[None]}
+    elif None in stated and len(stated) > 1:
         unread.append(f"two gains in {text!r}")
         stated = {}
     gain = stated.get(None)

@@ -42,6 +42,7 @@ STRAY = 0.02  # of the crossings are no crossings: beyond the sheet, under ink
 SURE_MERIT = 0.5  # with less, half of the maps tried were wrong: those with lines of one spacing by a factor
 LEAST_MERIT = 0.3  # with less, hardly one is right; from here on the page must confirm it
 OTHER_PERIOD = 0.2  # logarithm: grids seen so much apart are of two scales
+OTHER_SQUARES = 0.3  # logarithm: a count of crossings this far from the grid seen has skipped every second line
 PLAIN_PRESENCE = 0.85  # of a map's lines: with less, some of the pages tried were off by a line in places
 BEYOND_MM = 100.0  # of it beyond the grid
 MOST_MM = 900.0  # of a page's side: more is a map that ran away
@@ -113,16 +114,26 @@ def _by_map(pixels: np.ndarray, found: PhaseMap, field: Field) -> FlatPage:
 
 
 def _other_scales(pixels: np.ndarray, maps: list[tuple[PhaseMap, Field]], period: float) -> Iterator[FlatPage]:
-    """Yield the pages by those maps whose grid is of another period than the one tried, the best first."""
+    """Yield the pages by those maps whose grid is of another period than the one tried, the best first; at last those
+    whose lines of one spacing, taken as 1 mm, would be 5 mm apart: in a small picture only these are seen."""
     tried = [period]
-    for found, field in sorted(maps, key=lambda seen: -seen[0].merit):
-        if found.merit < LEAST_MERIT or any(abs(np.log(field.period / p)) < OTHER_PERIOD for p in tried):
+    ways = [(found, field, field.period) for found, field in sorted(maps, key=lambda seen: -seen[0].merit)]
+    coarse = [(_as_thick(m), field, seen / LATTICE_MM) for m, field, seen in ways if m.seen == (1.0,)]
+    for found, field, seen in (*ways, *coarse):
+        if found.merit < LEAST_MERIT or any(abs(np.log(seen / p)) < OTHER_PERIOD for p in tried):
             continue
-        tried.append(field.period)
+        tried.append(seen)
         try:
-            yield _by_map(pixels, found, field)
+            flat = _by_map(pixels, found, field)
         except GridError:
             continue
+        yield replace(flat, grid=replace(flat.grid, doubt=flat.grid.doubt or _doubt(found)))
+
+
+def _as_thick(found: PhaseMap) -> PhaseMap:
+    """Return a map whose lines, taken as 1 mm apart, are those of 5 mm."""
+    residual, error = LATTICE_MM * found.residual, LATTICE_MM * found.error
+    return replace(found, mm=LATTICE_MM * found.mm, seen=(LATTICE_MM,), residual=residual, error=error)
 
 
 def _doubt(found: PhaseMap) -> str:
@@ -268,15 +279,16 @@ def _measured(sheet: "_Sheet", field: Field) -> PhaseMap:
         if found.disagreeing < FEW and found.merit > CONVINCING:
             return _smoothed(found, crossings, sheet)
     # What counts the lines in another way than the phase does may be right where the phase is not.
-    plated = plate(*crossings, sheet.raster.x, sheet.raster.y)
     maps = [found] if found is not None else []
-    try:
-        maps.append(refine(sheet.raster, plated, sheet.grid, sheet.pixel, sheet.px_per_mm, straight=True))
-    except GridError as error:
-        refused = refused or error
-    steady, reached = steadiness(*crossings), sheet.reached(crossings[0])
-    if steady > STEADY and reached > ENOUGH and torn(plated, sheet.grid) < LEAST_TORN:
-        maps.append(sheet.told(plated, steady * reached))
+    plated = plate(*crossings, sheet.raster.x, sheet.raster.y)
+    if abs(np.log(sheet.stretch(plated))) < OTHER_SQUARES:
+        try:
+            maps.append(refine(sheet.raster, plated, sheet.grid, sheet.pixel, sheet.px_per_mm, straight=True))
+        except GridError as error:
+            refused = refused or error
+        steady, reached = steadiness(*crossings), sheet.reached(crossings[0])
+        if steady > STEADY and reached > ENOUGH and torn(plated, sheet.grid) < LEAST_TORN:
+            maps.append(sheet.told(plated, steady * reached))
     if not maps:
         raise refused
     best = max((compared(m, *crossings) for m in maps), key=lambda m: m.merit)
@@ -342,6 +354,12 @@ class _Sheet:
         if not len(nodes):
             return 0.0
         return float((cKDTree(px).query(nodes)[0] < REACHES_MM * self.px_per_mm).mean())
+
+    def stretch(self, mm: np.ndarray) -> float:
+        """Return how much larger than the network sees it a map mm (2, ny, nx) makes the grid's paper."""
+        (xy, xx), (yy, yx) = (np.gradient(m) for m in mm)
+        area = np.abs(xx * yy - xy * yx)[self.grid > 0.5]
+        return float(np.sqrt(np.median(area))) / self.node_mm if len(area) else 1.0
 
     def told(self, mm: np.ndarray, steady: float) -> PhaseMap:
         """Return the map mm (2, ny, nx) that crossings alone tell; `steady` 0..1: how plainly."""
