@@ -23,6 +23,7 @@ HOW = {
     "text and pulse": "from text and pulses",
     "text": "from the printed text",
     "pulse": "from the pulses",
+    "beats": "by the beats: the page does not tell",
     "given": "by hand",
     "default": "assumed: the page does not tell",
 }

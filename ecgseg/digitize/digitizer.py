@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgseg.digitize.assemble.assemble import assemble, verify_layout
+from ecgseg.digitize.assemble.pace import TRUST, other_pace
 from ecgseg.digitize.assemble.verify import lead_quality, verify
 from ecgseg.digitize.calibrate.calibration import Calibration, calibrate
 from ecgseg.digitize.calibrate.ocr import TextLibraryError, find_lines
@@ -39,6 +40,7 @@ from ecgseg.nets.runtime import open_net, usable_device
 from ecgseg.recording import Recording
 
 FLAT_PX_PER_MM = 8.0  # what the shipped networks were trained at: 200 dpi, 0.125 mm a pixel
+PACE = "rate, QRS and QT are those of a page printed at {:g} mm/s: check it, and give the speed with digitize.speed=…"
 AGREES = 0.8  # of leads with the laws between them: a page that lies upright, read in its layout, has more
 PLAINLY = 0.2  # better agreement that makes a turned page believed
 CONFIRMS = 0.6  # of a layout with all its names: the page's scale is right
@@ -71,7 +73,8 @@ class _Page:
     """A record of a flat page, located one way up and perhaps read; `said` are warnings.
 
     `rest`: what was found on the page of other records; `traces` and `recording` are None until it is read, which an
-    unnamed one is not before it is chosen; `agreement` 0..1: how its leads obey the laws between them.
+    unnamed one is not before it is chosen; `agreement` 0..1: how its leads obey the laws between them; `pace`: how many
+    times the speed that was taken its beats tell, None where they do not, or need not.
     """
 
     flat: FlatPage
@@ -83,6 +86,7 @@ class _Page:
     traces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None
     recording: Recording | None = None
     agreement: float = 0.5
+    pace: float | None = None
 
 
 @dataclass(frozen=True)
@@ -271,18 +275,20 @@ class Digitizer:
 
     def _readings(self, pages: list[_Page], shape, clock: Clock) -> list[Reading]:
         """Return the readings of records; `shape`: the picture's."""
-        return [self._reading(self._read(page, clock), shape, clock) for page in pages]
+        return [self._reading(self._paced(self._read(page, clock), clock), shape, clock) for page in pages]
 
     def _reading(self, page: _Page, shape, clock: Clock) -> Reading:
         """Complete a record's recording by its quality, warnings and provenance."""
         turns, recording = page.flat.turns, page.recording
+        trust = page.calibration.trust * (TRUST if page.pace else 1.0)
         quality = lead_quality(recording, agreement=page.agreement)
-        recording.quality = {lead: page.calibration.trust * q for lead, q in quality.items()}
+        recording.quality = {lead: trust * q for lead, q in quality.items()}
         recording.warnings = [
             *page.said,
             *page.flat.grid.warnings,
             *([f"the page was {LIES[turns]}; it was turned before it was read"] if turns else []),
             *page.calibration.warnings,
+            *([PACE.format(page.pace * page.calibration.speed)] if page.pace else []),
             *page.located.warnings,
             *faded(recording.provenance.get("map_errors_mm", {})),
             *recording.warnings,
@@ -355,25 +361,28 @@ class Digitizer:
             return read, refused or error
         return [*read, self._read(page, clock) if page.located.named else page], refused
 
-    def _located(self, flat: FlatPage, seen: tuple[PageMaps, Findings] | None, clock: Clock) -> _Page:
-        """Locate a record on a flat page as it lies; `seen`: what was found there, None where it was not looked at."""
+    def _located(
+        self, flat: FlatPage, seen: tuple[PageMaps, Findings] | None, clock: Clock, beats: float | None = None
+    ) -> _Page:
+        """Locate a record on a flat page as it lies; `seen`: what was found there, None where it was not looked at;
+        `beats`: the speed in mm/s that its beats tell, None where they were not asked."""
         opt = self.options
         maps, findings = seen or self._look(flat.image)
         clock.lap("find")
         clear = cache(lambda: without_grid(flat.image))
         lines = cache(lambda: find_lines(flat.image if clear() is None else clear())) if opt.find_text else None
-        calibration, located = self._locate(flat, maps, findings, lines, clock)
+        calibration, located = self._locate(flat, maps, findings, lines, clock, beats)
         if not (_confirms(located) and _spelled(located)):
             more = with_faint_names(self.nets.page, self.nets.name, flat.image, maps, findings, clear())
             clock.lap("find")
             if len(more.names) > len(findings.names):
                 findings = more
-                calibration, located = self._locate(flat, maps, findings, lines, clock)
+                calibration, located = self._locate(flat, maps, findings, lines, clock, beats)
         rest = None
         if located.parts:
             # By itself: another record's names and pulses say nothing of this one.
             findings, others = located.parts
-            calibration, located = self._locate(flat, maps, findings, lines, clock)
+            calibration, located = self._locate(flat, maps, findings, lines, clock, beats)
             rest = maps, others
         return _Page(flat, findings, calibration, located, rest)
 
@@ -399,9 +408,30 @@ class Digitizer:
         clock.lap("assemble")
         return replace(page, located=located, traces=traces, recording=recording, agreement=agreement)
 
-    def _locate(self, flat: FlatPage, maps: PageMaps, findings: Findings, lines, clock: Clock):
+    def _paced(self, page: _Page, clock: Clock) -> _Page:
+        """Return a record that was read, at the speed of its beats where no other is told and it has names only so."""
+        if page.calibration.speed_told:
+            return page
+        pace = other_pace(page.recording)
+        clock.lap("calibrate")
+        if pace is None or page.located.named:
+            return replace(page, pace=pace)
+        maps = page.rest[0] if page.rest else self._look(page.flat.image)[0]
+        try:
+            again = self._located(page.flat, (maps, page.findings), clock, pace * page.calibration.speed)
+        except LayoutError:
+            return replace(page, pace=pace)
+        if not _confirms(again.located):
+            return replace(page, pace=pace)
+        return self._read(replace(again, said=page.said), clock)
+
+    def _locate(
+        self, flat: FlatPage, maps: PageMaps, findings: Findings, lines, clock: Clock, beats: float | None = None
+    ):
         opt = self.options
         calibration = calibrate(findings, flat.image, FLAT_PX_PER_MM, opt.speed, opt.gain, lines)
+        if beats is not None:
+            calibration = calibration.by_beats(beats)
         clock.lap("calibrate")
         place = partial(
             locate_on,

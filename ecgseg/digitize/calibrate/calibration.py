@@ -27,6 +27,7 @@ from ecgseg.digitize.calibrate.pulse import PulseSize, measure_pulse
 from ecgseg.digitize.locate.findings import Box, Findings
 from ecgseg.layout import LIMB_LEADS
 
+NO_SPEED = "no speed was read on the page"
 USUAL_SPEED, USUAL_GAIN = 25.0, 10.0  # mm/s, mm/mV: what most of the world's pages are printed with
 SNAP = 0.10  # a pulse this near to a usual gain (relative) shows it: paper shrinks and scales err by less
 WELL_READ = 0.75  # score from which a text is believed: misread ones score less on worn pages
@@ -49,8 +50,8 @@ class Calibration:
     """The speed (mm/s) and gain (mm/mV) that a page is printed with, and how they were found.
 
     `gains` holds the gains of the groups "limb" and "precordial" where they differ, and is empty otherwise; `gain` is
-    then that of the limb leads. `how` says for "speed" and "gain" which of given, text and pulse, text, pulse and
-    default it was, and lists the texts and pulses; confidences 0..1.
+    then that of the limb leads. `how` says for "speed" and "gain" which of given, text and pulse, text, pulse, beats
+    and default it was, and lists the texts and pulses; confidences 0..1.
     """
 
     speed: float
@@ -75,6 +76,13 @@ class Calibration:
     def speed_told(self) -> bool:
         """Whether the page or the user says the speed."""
         return self.how["speed"] != "default" and not _crept(self.how["speed"], self.speed)
+
+    def by_beats(self, speed: float) -> "Calibration":
+        """Return the calibration of a page that tells no speed (mm/s) but by its beats and the length of its rows."""
+        taken = f"{speed:g} mm/s was taken, by its beats and the length of its rows"
+        warning = f"{NO_SPEED}: {taken}; if not, give digitize.speed=…"
+        warnings = (*(w for w in self.warnings if not w.startswith(NO_SPEED)), warning)
+        return replace(self, speed=speed, how={**self.how, "speed": "beats"}, speed_confidence=0.6, warnings=warnings)
 
     def gain_of(self, lead: str) -> float:
         """Return the gain in mm/mV of a lead; that of the page where its group has none of its own."""
@@ -225,7 +233,7 @@ def _speed(texts: Sequence[Printed], pulses: Sequence[PulseSize]) -> _Found:
         value = fits[0] if len(fits) == 1 else USUAL_SPEED
         warning = f"the page states {said}; {value:g} mm/s was taken{seen}; give the right one with digitize.speed=…"
         return _Found(value, "text and pulse" if len(fits) == 1 else "default", 0.3, (warning,))
-    warning = f"no speed was read on the page: {USUAL_SPEED:g} mm/s was taken{seen}; if not, give digitize.speed=…"
+    warning = f"{NO_SPEED}: {USUAL_SPEED:g} mm/s was taken{seen}; if not, give digitize.speed=…"
     return _Found(USUAL_SPEED, "default", 0.6 if usual else 0.2, (warning,))
 
 

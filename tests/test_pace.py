@@ -1,0 +1,75 @@
+"""Beats that no heart makes at the speed that was taken tell of another speed."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ecgseg import measure
+from ecgseg.digitize import digitizer as whole_way
+from ecgseg.digitize.assemble.pace import other_pace
+from ecgseg.digitize.calibrate.calibration import NO_SPEED, Calibration
+from ecgseg.digitize.digitizer import Digitizer, _Page
+from ecgseg.simulate import simulate
+
+
+@pytest.mark.parametrize(("kind", "at_half", "at_twice"), [("normal", 2.0, 0.5), ("paced_both", None, None)])
+def test_a_page_at_twice_or_half_the_speed_taken_is_told_by_its_beats(kind, at_half, at_twice):
+    recording = simulate(np.random.default_rng(0), kind)
+    assert other_pace(recording) is None
+    slow, fast = (replace(recording, fs=recording.fs * factor) for factor in (0.5, 2.0))
+    assert other_pace(slow) == at_half and other_pace(fast) == at_twice
+
+
+def test_a_bug_in_measuring_or_no_beat_says_nothing_of_the_speed(monkeypatch):
+    recording = simulate(np.random.default_rng(0), "ventricular_fibrillation")
+    assert other_pace(recording) is None
+    monkeypatch.setattr(measure, "measure", lambda recording: 1 / 0)
+    assert other_pace(recording) is None
+
+
+def unread_speed(digitizer, named: bool) -> _Page:
+    recording = replace(simulate(np.random.default_rng(0), "normal"), fs=250.0)
+    calibration = Calibration(25.0, 10.0, how={"speed": "default", "gain": "text"}, warnings=(f"{NO_SPEED}: …", "more"))
+    located = SimpleNamespace(named=named, layout=None)
+    return _Page(SimpleNamespace(image=None), "findings", calibration, located, said=("said",), recording=recording)
+
+
+@pytest.fixture
+def digitizer(monkeypatch):
+    made = object.__new__(Digitizer)
+    monkeypatch.setattr(made, "_look", lambda image: ("maps", "other findings"), raising=False)
+    return made
+
+
+CLOCK = SimpleNamespace(lap=lambda name: None)
+
+
+def test_a_named_page_at_another_pace_is_doubted_and_kept(digitizer):
+    page = unread_speed(digitizer, named=True)
+    assert digitizer._paced(page, CLOCK) == replace(page, pace=2.0)
+    told = replace(page, calibration=Calibration(25.0, 10.0, how={"speed": "text"}))
+    assert digitizer._paced(told, CLOCK) is told
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_an_unnamed_page_is_located_again_at_the_speed_of_its_beats(digitizer, monkeypatch, confirmed):
+    """Rows of 500 mm have 10 s at 50 mm/s, and names only then."""
+    page = unread_speed(digitizer, named=False)
+
+    def located(flat, seen, clock, beats):
+        assert (seen, beats) == (("maps", "findings"), 50.0)
+        return replace(page, calibration=page.calibration.by_beats(beats), said=(), located="named")
+
+    monkeypatch.setattr(digitizer, "_located", located, raising=False)
+    monkeypatch.setattr(digitizer, "_read", lambda page, clock: page, raising=False)
+    monkeypatch.setattr(whole_way, "_confirms", lambda found: confirmed)
+    after = digitizer._paced(page, CLOCK)
+    if not confirmed:
+        assert after == replace(page, pace=2.0)
+        return
+    assert after.located == "named" and after.said == ("said",) and after.pace is None
+    assert (after.calibration.speed, after.calibration.speed_told) == (50.0, True)
+    first, second = after.calibration.warnings
+    assert first == "more" and second.startswith(f"{NO_SPEED}: 50 mm/s was taken")
