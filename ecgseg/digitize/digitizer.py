@@ -8,6 +8,7 @@ import numpy as np
 
 from ecgseg.digitize.assemble.assemble import assemble, verify_layout
 from ecgseg.digitize.assemble.pace import TRUST, other_pace
+from ecgseg.digitize.assemble.timing import same_seconds, simultaneous
 from ecgseg.digitize.assemble.verify import lead_quality, verify
 from ecgseg.digitize.calibrate.calibration import Calibration, calibrate
 from ecgseg.digitize.calibrate.ocr import TextLibraryError, find_lines
@@ -41,6 +42,10 @@ from ecgseg.recording import Recording
 
 FLAT_PX_PER_MM = 8.0  # what the shipped networks were trained at: 200 dpi, 0.125 mm a pixel
 PACE = "rate, QRS and QT are those of a page printed at {:g} mm/s: check it, and give the speed with digitize.speed=…"
+TOGETHER = (
+    "the strips of each row show the same seconds: their beats coincide; if they follow each other, give "
+    "digitize.timing=consecutive"
+)
 AGREES = 0.8  # of leads with the laws between them: a page that lies upright, read in its layout, has more
 PLAINLY = 0.2  # better agreement that makes a turned page believed
 CONFIRMS = 0.6  # of a layout with all its names: the page's scale is right
@@ -393,12 +398,19 @@ class Digitizer:
         flat, calibration = page.flat, page.calibration
         located, traces = self._trace(flat, page.located, calibration.speed)
         clock.lap("trace")
+        gains = {strip.lead: calibration.gain_of(strip.lead) for strip in located.strips}
+        said = page.said
+        if self.options.timing == "simultaneous":
+            located = simultaneous(located)
+        elif self.options.timing is None and located.named:
+            if same_seconds(located.strips, traces, FLAT_PX_PER_MM, calibration.speed, gains):
+                located, said = simultaneous(located), (*said, TOGETHER)
         recording = assemble(
             located.strips,
             traces,
             FLAT_PX_PER_MM,
             calibration.speed,
-            {strip.lead: calibration.gain_of(strip.lead) for strip in located.strips},
+            gains,
             fs=self.options.fs,
             seconds=located.seconds,
             provenance=map_error(flat, located.strips),
@@ -406,7 +418,7 @@ class Digitizer:
         # Of unnamed strips nothing can be checked; verify says in words what is off.
         agreement = verify_layout(recording, located.layout)[0] if located.layout else page.agreement
         clock.lap("assemble")
-        return replace(page, located=located, traces=traces, recording=recording, agreement=agreement)
+        return replace(page, located=located, traces=traces, recording=recording, agreement=agreement, said=said)
 
     def _paced(self, page: _Page, clock: Clock) -> _Page:
         """Return a record that was read, at the speed of its beats where no other is told and it has names only so."""

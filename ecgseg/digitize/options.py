@@ -6,7 +6,7 @@ from numbers import Real
 import yaml
 
 from ecgseg.errors import OptionError
-from ecgseg.layout import layout_names
+from ecgseg.layout import TIMINGS, layout_names
 from ecgseg.paths import CONFIGS
 
 ROW_MM = (24.0, 80.0)  # a QRS of 2 mV in both directions, and what the strip network was trained with
@@ -21,6 +21,7 @@ class Options:
     speed: float | None
     gain: float | None
     layout: str | None
+    timing: str | None
     px_per_mm: float | None
     fs: float
     method: str
@@ -54,6 +55,8 @@ class Options:
             raise OptionError(f"digitize.method is {self.method!r}; the choices are {', '.join(METHODS)}")
         if self.runtime not in RUNTIMES:
             raise OptionError(f"digitize.runtime is {self.runtime!r}; the choices are null, int8, onnx, torch")
+        if self.timing not in (None, *TIMINGS):
+            raise OptionError(f"digitize.timing is {self.timing!r}; the choices are null, {', '.join(TIMINGS)}")
         if self.layout is not None and self.layout not in layout_names():
             raise OptionError(
                 f"digitize.layout is {self.layout!r}; the choices are {', '.join(layout_names())}, "
