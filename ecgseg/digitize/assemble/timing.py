@@ -76,13 +76,14 @@ def begin_together(columns: Sequence[Column], rhythm: Column, fs: float) -> bool
     laws = _laws(columns, fs)
     if laws is not None and laws > MAX_RESIDUAL_SHARE:
         return False
-    if laws is None or laws > PLAINLY_HOLDS:
+    lawful = laws is not None and laws <= PLAINLY_HOLDS
+    if not lawful:
         pairs = [_offsets(beats[0], other, seconds) for other in beats[1:]]
         if not all(_alike(p) for p in pairs) or sum(len(p) for p in pairs) < ENOUGH_BEATS:
             return False
     long = _beats(rhythm, fs) if rhythm else np.zeros(0)
     first, *others = (_alike(_offsets(b, long - k * seconds, seconds)) for k, b in enumerate(beats))
-    return not any(others) if first else _broken(beats, seconds)
+    return not any(others) if first or (rhythm and lawful) else _broken(beats, seconds)
 
 
 def _beats(leads: Column, fs: float) -> np.ndarray:
