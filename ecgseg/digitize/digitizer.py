@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgseg.digitize.assemble.assemble import assemble, verify_layout
-from ecgseg.digitize.assemble.pace import TRUST, other_pace
+from ecgseg.digitize.assemble.pace import TRUST, TWICE, ran_faster
 from ecgseg.digitize.assemble.timing import same_seconds, simultaneous
 from ecgseg.digitize.assemble.verify import lead_quality, verify
 from ecgseg.digitize.calibrate.calibration import Calibration, calibrate
@@ -78,8 +78,8 @@ class _Page:
     """A record of a flat page, located one way up and perhaps read; `said` are warnings.
 
     `rest`: what was found on the page of other records; `traces` and `recording` are None until it is read, which an
-    unnamed one is not before it is chosen; `agreement` 0..1: how its leads obey the laws between them; `pace`: how many
-    times the speed that was taken its beats tell, None where they do not, or need not.
+    unnamed one is not before it is chosen; `agreement` 0..1: how its leads obey the laws between them; `faster`:
+    whether its beats say that the paper ran faster than was taken.
     """
 
     flat: FlatPage
@@ -91,7 +91,7 @@ class _Page:
     traces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None
     recording: Recording | None = None
     agreement: float = 0.5
-    pace: float | None = None
+    faster: bool = False
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,7 @@ class Digitizer:
     def _reading(self, page: _Page, shape, clock: Clock) -> Reading:
         """Complete a record's recording by its quality, warnings and provenance."""
         turns, recording = page.flat.turns, page.recording
-        trust = page.calibration.trust * (TRUST if page.pace else 1.0)
+        trust = page.calibration.trust * (TRUST if page.faster else 1.0)
         quality = lead_quality(recording, agreement=page.agreement)
         recording.quality = {lead: trust * q for lead, q in quality.items()}
         recording.warnings = [
@@ -293,7 +293,7 @@ class Digitizer:
             *page.flat.grid.warnings,
             *([f"the page was {LIES[turns]}; it was turned before it was read"] if turns else []),
             *page.calibration.warnings,
-            *([PACE.format(page.pace * page.calibration.speed)] if page.pace else []),
+            *([PACE.format(TWICE * page.calibration.speed)] if page.faster else []),
             *page.located.warnings,
             *faded(recording.provenance.get("map_errors_mm", {})),
             *recording.warnings,
@@ -424,18 +424,16 @@ class Digitizer:
         """Return a record that was read, at the speed of its beats where no other is told and it has names only so."""
         if page.calibration.speed_told:
             return page
-        pace = other_pace(page.recording)
+        doubted = replace(page, faster=ran_faster(page.recording))
         clock.lap("calibrate")
-        if pace is None or page.located.named:
-            return replace(page, pace=pace)
+        if not doubted.faster or page.located.named:
+            return doubted
         maps = page.rest[0] if page.rest else self._look(page.flat.image)[0]
         try:
-            again = self._located(page.flat, (maps, page.findings), clock, pace * page.calibration.speed)
+            again = self._located(page.flat, (maps, page.findings), clock, TWICE * page.calibration.speed)
         except LayoutError:
-            return replace(page, pace=pace)
-        if not _confirms(again.located):
-            return replace(page, pace=pace)
-        return self._read(replace(again, said=page.said), clock)
+            return doubted
+        return self._read(replace(again, said=page.said), clock) if _confirms(again.located) else doubted
 
     def _locate(
         self, flat: FlatPage, maps: PageMaps, findings: Findings, lines, clock: Clock, beats: float | None = None
