@@ -15,7 +15,7 @@ from ecgseg.digitize.negative import is_negative  # noqa: E402
 from ecgseg.digitize.options import OptionError, load_options  # noqa: E402
 from ecgseg.digitize.sheets import with_records  # noqa: E402
 from ecgseg.errors import EcgsegError, GridError, LayoutError, WeightsError  # noqa: E402
-from ecgseg.layout import LEADS  # noqa: E402
+from ecgseg.layout import LEADS, load_layout, with_timing  # noqa: E402
 from ecgseg.nets.weights import load_net  # noqa: E402
 from ecgseg.ptb import load_records  # noqa: E402
 from ecgseg.render.levels import Noise  # noqa: E402
@@ -35,9 +35,8 @@ def shipped(**options) -> Digitizer:
     return Digitizer(nets(), load_options(**options))
 
 
-@pytest.fixture(scope="module")
-def page():
-    """A skewed page of an embedded record, black ink on a red grid, at 7 px/mm."""
+def drawn(layout):
+    """Return a skewed page of an embedded record, black ink on a red grid, at 7 px/mm."""
     recording = next(r for r in load_records(split="val") if r.name == "s0462_re")
     red, black = np.array([0.9, 0.35, 0.35]), np.zeros(3)
     style = replace(
@@ -57,7 +56,12 @@ def page():
         dash_mm=0.0,
         header=False,
     )
-    return render_page(recording, "3x4_1r", SKEWED, rng=3, px_per_mm=7.0, style=style)
+    return render_page(recording, layout, SKEWED, rng=3, px_per_mm=7.0, style=style)
+
+
+@pytest.fixture(scope="module")
+def page():
+    return drawn("3x4_1r")
 
 
 def agreement(recording, printed, lead):
@@ -87,6 +91,18 @@ def test_a_page_becomes_a_recording_in_mv_and_seconds(page, upright):
 @pytest.fixture(scope="module")
 def upright(page):
     return shipped().read(page.image)
+
+
+def test_columns_that_show_the_same_seconds_begin_together(upright):
+    page = drawn(with_timing(load_layout("3x4_1r"), "simultaneous"))
+    recording = shipped().read(page.image).recording
+    assert recording.provenance["layout"]["timing"] == "simultaneous"
+    assert any("show the same seconds" in w for w in recording.warnings)
+    assert {recording.windows[lead] for lead in LEADS if lead != "II"} == {(0.0, 2.5)}
+    assert np.median([agreement(recording, page.printed, lead) for lead in LEADS]) > 0.94
+    assert upright.recording.provenance["layout"]["timing"] == "consecutive"
+    follow = shipped(timing="consecutive").read(page.image).recording
+    assert follow.windows["V6"] == (7.5, 10.0)
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])

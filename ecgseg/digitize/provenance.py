@@ -68,6 +68,7 @@ def provenance(nets, opt: Options, device: str, shape, page, seconds: dict) -> d
         },
         "layout": {
             "name": located.layout.name if located.layout else "unnamed",
+            "timing": located.layout.timing if located.layout else "consecutive",
             "confidence": float(located.confidence),
             "agreement": page.agreement,
             "names_agreeing": located.names_agreeing,

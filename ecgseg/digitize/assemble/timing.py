@@ -39,6 +39,8 @@ def same_seconds(
     gains: Mapping[str, float],
 ) -> bool:
     """Return whether the columns of strips, as they were traced (as `assemble` takes them), show the same seconds."""
+    if len({strip.t0 for strip in strips if not strip.rhythm}) < 2:
+        return False
     columns: dict[float, Column] = {}
     rhythm: Column = {}
     for strip, trace in zip(strips, traces, strict=True):
