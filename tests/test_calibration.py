@@ -21,7 +21,7 @@ from ecgseg.digitize.calibrate.ocr import (
     read_lines,
     whole_lines,
 )
-from ecgseg.digitize.locate.findings import Box, Findings, LeadName
+from ecgseg.digitize.locate.findings import Box, Findings, LeadName, Stretch
 
 SCALE = 8.0
 
@@ -250,6 +250,17 @@ def test_gains_beside_names_do_not_contradict_a_caption_that_gives_both_groups()
     assert found.gains == {"limb": 10, "precordial": 5} and not found.warnings and found.trust == 1
     other = sheet.text("20 mm/mV", 300, 500).calibrate()
     assert other.how["gain"] == "default" and other.trust < 0.5
+
+
+def test_a_single_pulse_in_no_row_tells_no_unusual_gain():
+    """The corner of a grid of 5 mm lines was taken for a pulse: 5 mm/mV, at a promise of 0.97."""
+    sheet = Sheet().text("25 mm/s").pulse(100, 700, 5.0)
+    rows = [Stretch(200, 1300, y) for y in (200, 400)]
+    alone = calibrate(Findings([], sheet.pulses, sheet.texts, rows), sheet.image, SCALE)
+    assert (alone.gain, alone.how["gain"]) == (10, "default") and alone.trust < 0.5
+    assert any("stand in no row" in warning for warning in alone.warnings)
+    in_row = calibrate(Findings([], sheet.pulses, sheet.texts, [*rows, Stretch(200, 1300, 690)]), sheet.image, SCALE)
+    assert (in_row.gain, in_row.how["gain"]) == (5, "pulse")
 
 
 def test_a_usual_gain_that_nothing_contradicts_costs_no_trust():

@@ -35,6 +35,7 @@ SEEN = 0.5  # score from which a pulse is counted at all; other ink that looks l
 WELL_SEEN = 0.75  # score of a pulse, alone, that is believed before a text that says otherwise
 OF_BEST = 0.7  # a pulse seen worse than this share of the best one may be something else
 FEW = 1 / 3  # of the pulses may be odd without casting doubt on the others
+IN_ROW_MM = 5.0  # of a row's trace stands the foot of its pulse; elsewhere squares of the grid look like one
 PULSE_S = 0.2  # s: how long most machines hold the pulse; others draw it 5 mm wide at any speed
 BESIDE_MM = 8.0  # how far a gain printed beside a lead's name may stand from it
 INSIDE = 0.6  # of a text's area that lies in a line of text for it to be a piece of it
@@ -129,7 +130,9 @@ def calibrate(
         by_speed = _speed(texts, pulses) if speed is None else _Found(speed, "given", 1.0)
         by_gain = _Found({None: gain}, "given", 1.0)
         if gain is None:
-            by_gain = _gain(_printed_gains(texts, findings, px_per_mm), _pulse_gains(pulses, findings), pulses)
+            by_gain = _gain(
+                _printed_gains(texts, findings, px_per_mm), _pulse_gains(pulses, findings, px_per_mm), pulses
+            )
         return by_speed, by_gain, [piece for text in texts for piece in text.unread]
 
     try:
@@ -244,9 +247,10 @@ def _gain(printed: dict[str | None, Counter], shown: dict[str | None, float], pu
     heights = ", ".join(f"{h:.1f}" for p in pulses for h in p.heights)
     odd = ()
     if pulses and not shown:
+        usual = ", ".join(f"{g:g}" for g in GAINS)
         odd = (
-            f"the pulses ({heights} mm) have no usual height ({', '.join(f'{g:g}' for g in GAINS)} mm) or differ: they "
-            "were not used; if the page is not to scale, give digitize.px_per_mm=…",
+            f"the pulses ({heights} mm) have no usual height ({usual} mm), differ or stand in no row: they were not "
+            "used; if the page is not to scale, give digitize.px_per_mm=…",
         )
     if contradicts or any(len(values) > 1 for values in printed.values()):
         said = ", ".join(sorted({f"{g:g} mm/mV" for values in printed.values() for g in values}))
@@ -351,15 +355,20 @@ def _noted(box: Box, findings: Findings, px_per_mm: float) -> str | None:
     return None
 
 
-def _pulse_gains(pulses: Sequence[PulseSize], findings: Findings) -> dict[str | None, float]:
+def _pulse_gains(pulses: Sequence[PulseSize], findings: Findings, px_per_mm: float) -> dict[str | None, float]:
     """Return the gain that the pulses show: for all leads under None, or per group; empty where they show none.
 
-    A stair shows the limb leads' gain first. Pulses of different rows may show the gain of their rows' leads.
+    A stair shows the limb leads' gain first. Pulses of different rows may show the gain of their rows' leads. An
+    unusual gain is not believed of a single pulse that stands in no row.
     """
     pulses = reliable(pulses)
     shown = [tuple(snap(h) for h in p.heights) for p in pulses]
     if not shown or any(gain is None for gains in shown for gain in gains):
         return {}
+    apart = [abs(s.baseline - pulses[0].foot) for s in findings.stretches]
+    if len(shown) == 1 and len(shown[0]) == 1 and shown[0] != (USUAL_GAIN,) and apart:
+        if min(apart) > IN_ROW_MM * px_per_mm:
+            return {}
     stairs = {gains for gains in shown if len(gains) == 2}
     single = {gains[0] for gains in shown if len(gains) == 1}
     if len(stairs) == 1:
