@@ -31,7 +31,7 @@ def test_a_bug_in_measuring_or_no_beat_says_nothing_of_the_speed(monkeypatch):
     assert not ran_faster(recording)
 
 
-def unread_speed(digitizer, named: bool) -> _Page:
+def unread_speed(named: bool) -> _Page:
     recording = replace(simulate(np.random.default_rng(0), "normal"), fs=250.0)
     calibration = Calibration(25.0, 10.0, how={"speed": "default", "gain": "text"}, warnings=(f"{NO_SPEED}: …", "more"))
     located = SimpleNamespace(named=named, layout=None)
@@ -49,8 +49,11 @@ CLOCK = SimpleNamespace(lap=lambda name: None)
 
 
 def test_a_named_page_at_another_pace_is_doubted_and_kept(digitizer):
-    page = unread_speed(digitizer, named=True)
-    assert digitizer._paced(page, CLOCK) == replace(page, faster=True)
+    page = unread_speed(named=True)
+    after = digitizer._paced(page, CLOCK)
+    assert after == replace(page, calibration=page.calibration.doubted_by_beats(50.0))
+    assert after.calibration.trust == page.calibration.trust / 4
+    assert "those of a page printed at 50 mm/s" in after.calibration.warnings[-1]
     told = replace(page, calibration=Calibration(25.0, 10.0, how={"speed": "text"}))
     assert digitizer._paced(told, CLOCK) is told
 
@@ -58,7 +61,7 @@ def test_a_named_page_at_another_pace_is_doubted_and_kept(digitizer):
 @pytest.mark.parametrize("confirmed", [True, False])
 def test_an_unnamed_page_is_located_again_at_the_speed_of_its_beats(digitizer, monkeypatch, confirmed):
     """Rows of 500 mm have 10 s at 50 mm/s, and names only then."""
-    page = unread_speed(digitizer, named=False)
+    page = unread_speed(named=False)
 
     def located(flat, seen, clock, beats):
         assert (seen, beats) == (("maps", "findings"), 50.0)
@@ -69,9 +72,9 @@ def test_an_unnamed_page_is_located_again_at_the_speed_of_its_beats(digitizer, m
     monkeypatch.setattr(whole_way, "_confirms", lambda found: confirmed)
     after = digitizer._paced(page, CLOCK)
     if not confirmed:
-        assert after == replace(page, faster=True)
+        assert after == replace(page, calibration=page.calibration.doubted_by_beats(50.0))
         return
-    assert after.located == "named" and after.said == ("said",) and not after.faster
+    assert after.located == "named" and after.said == ("said",) and not after.calibration.too_slow
     assert (after.calibration.speed, after.calibration.speed_told) == (50.0, True)
     first, second = after.calibration.warnings
     assert first == "more" and second.startswith(f"{NO_SPEED}: 50 mm/s was taken")

@@ -71,6 +71,8 @@ def test_a_page_is_retimed_by_its_traces():
     assert same_seconds(strips, traces, PX, SPEED, gains)
     lost = [(x, np.full_like(y, np.nan), 0 * c) for x, y, c in traces]
     assert not same_seconds(strips, lost, PX, SPEED, gains)
+    gone = [lost[k] if s.lead.startswith("aV") else traces[k] for k, s in enumerate(strips)]
+    assert not same_seconds(strips, gone, PX, SPEED, gains)  # without a column the others' places are not known
     shorter = [replace(s, t1=s.t1 - 0.5) if s.lead == "V6" else s for s in strips]
     assert not same_seconds(shorter, traces, PX, SPEED, gains)
     after = simultaneous(Located(layout, strips, 1.0))

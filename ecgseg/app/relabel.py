@@ -79,8 +79,7 @@ def renamed(reading: Reading, text: str) -> Reading:
         fs=before.fs,
         seconds=located.seconds,
     )
-    trust = reading.calibration.trust
-    recording.name, recording.quality = before.name, {k: trust * q for k, q in lead_quality(recording).items()}
+    recording.name, recording.quality = before.name, lead_quality(recording, trust=reading.calibration.trust)
     gone = {*verify(before), *repeat_warnings(before.provenance.get("repeats", {}))}
     by_hand = f"leads named by hand: {'; '.join(changes)}"
     recording.warnings = [

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgseg.digitize.assemble.assemble import assemble, verify_layout
-from ecgseg.digitize.assemble.pace import TRUST, TWICE, ran_faster
+from ecgseg.digitize.assemble.pace import TWICE, ran_faster
 from ecgseg.digitize.assemble.timing import same_seconds, simultaneous
 from ecgseg.digitize.assemble.verify import lead_quality, verify
 from ecgseg.digitize.calibrate.calibration import Calibration, calibrate
@@ -41,7 +41,6 @@ from ecgseg.nets.runtime import open_net, usable_device
 from ecgseg.recording import Recording
 
 FLAT_PX_PER_MM = 8.0  # what the shipped networks were trained at: 200 dpi, 0.125 mm a pixel
-PACE = "rate, QRS and QT are those of a page printed at {:g} mm/s: check it, and give the speed with digitize.speed=…"
 TOGETHER = (
     "the strips of each row show the same seconds: their beats coincide; if they follow each other, give "
     "digitize.timing=consecutive"
@@ -78,8 +77,7 @@ class _Page:
     """A record of a flat page, located one way up and perhaps read; `said` are warnings.
 
     `rest`: what was found on the page of other records; `traces` and `recording` are None until it is read, which an
-    unnamed one is not before it is chosen; `agreement` 0..1: how its leads obey the laws between them; `faster`:
-    whether its beats say that the paper ran faster than was taken.
+    unnamed one is not before it is chosen; `agreement` 0..1: how its leads obey the laws between them.
     """
 
     flat: FlatPage
@@ -91,7 +89,6 @@ class _Page:
     traces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None
     recording: Recording | None = None
     agreement: float = 0.5
-    faster: bool = False
 
 
 @dataclass(frozen=True)
@@ -285,15 +282,12 @@ class Digitizer:
     def _reading(self, page: _Page, shape, clock: Clock) -> Reading:
         """Complete a record's recording by its quality, warnings and provenance."""
         turns, recording = page.flat.turns, page.recording
-        trust = page.calibration.trust * (TRUST if page.faster else 1.0)
-        quality = lead_quality(recording, agreement=page.agreement)
-        recording.quality = {lead: trust * q for lead, q in quality.items()}
+        recording.quality = lead_quality(recording, agreement=page.agreement, trust=page.calibration.trust)
         recording.warnings = [
             *page.said,
             *page.flat.grid.warnings,
             *([f"the page was {LIES[turns]}; it was turned before it was read"] if turns else []),
             *page.calibration.warnings,
-            *([PACE.format(TWICE * page.calibration.speed)] if page.faster else []),
             *page.located.warnings,
             *faded(recording.provenance.get("map_errors_mm", {})),
             *recording.warnings,
@@ -305,6 +299,9 @@ class Digitizer:
 
     def _look(self, image: np.ndarray) -> tuple[PageMaps, Findings]:
         return look(self.nets.page, self.nets.name, image)
+
+    def _maps(self, page: _Page) -> PageMaps:
+        return page.rest[0] if page.rest else self._look(page.flat.image)[0]
 
     def _find(self, image: np.ndarray) -> Findings:
         return self._look(image)[1]
@@ -351,7 +348,7 @@ class Digitizer:
         broken = page.agreement < CONTRADICTED and _laws_seen(located) <= 0
         if page.recording is None or opt.layout or not broken or _spelled(located, ALL_SPELLED):
             return page
-        maps = page.rest[0] if page.rest else self._look(page.flat.image)[0]
+        maps = self._maps(page)
         why = f"the leads of layout {located.layout.name}, which fits best, break the laws between them"
         place = partial(locate_on, speed=page.calibration.speed, layout=None, trace=maps.trace, named=False)
         nameless = place(page.flat, page.findings)
@@ -424,13 +421,16 @@ class Digitizer:
         """Return a record that was read, at the speed of its beats where no other is told and it has names only so."""
         if page.calibration.speed_told:
             return page
-        doubted = replace(page, faster=ran_faster(page.recording))
+        faster = ran_faster(page.recording)
         clock.lap("calibrate")
-        if not doubted.faster or page.located.named:
+        if not faster:
+            return page
+        speed = TWICE * page.calibration.speed
+        doubted = replace(page, calibration=page.calibration.doubted_by_beats(speed))
+        if page.located.named:
             return doubted
-        maps = page.rest[0] if page.rest else self._look(page.flat.image)[0]
         try:
-            again = self._located(page.flat, (maps, page.findings), clock, TWICE * page.calibration.speed)
+            again = self._located(page.flat, (self._maps(page), page.findings), clock, speed)
         except LayoutError:
             return doubted
         return self._read(replace(again, said=page.said), clock) if _confirms(again.located) else doubted

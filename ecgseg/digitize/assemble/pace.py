@@ -4,7 +4,6 @@ from ecgseg.recording import Recording
 
 SLOW_BPM, WIDE_MS, LONG_MS = 55.0, 140.0, 560.0  # together: beats drawn at twice the speed that was taken
 TWICE = 2.0
-TRUST = 0.25  # of the leads' quality, if so
 
 
 def ran_faster(recording: Recording) -> bool:

@@ -39,7 +39,8 @@ def same_seconds(
     gains: Mapping[str, float],
 ) -> bool:
     """Return whether the columns of strips, as they were traced (as `assemble` takes them), show the same seconds."""
-    if len({strip.t0 for strip in strips if not strip.rhythm}) < 2:
+    starts = {strip.t0 for strip in strips if not strip.rhythm}
+    if len(starts) < 2:
         return False
     columns: dict[float, Column] = {}
     rhythm: Column = {}
@@ -49,7 +50,7 @@ def same_seconds(
         if np.isfinite(mv).mean() >= READ:
             (rhythm if strip.rhythm else columns.setdefault(strip.t0, {}))[strip.lead] = mv
     lengths = [len(x) for column in columns.values() for x in column.values()]
-    if not lengths or max(lengths) - min(lengths) > SAME_S * FS:
+    if len(columns) < len(starts) or max(lengths) - min(lengths) > SAME_S * FS:
         return False
     cut = [{lead: x[: min(lengths)] for lead, x in columns[t0].items()} for t0 in sorted(columns)]
     return begin_together(cut, rhythm, FS)

@@ -42,6 +42,7 @@ INSIDE = 0.6  # of a text's area that lies in a line of text for it to be a piec
 CUT_OFF = 1.5  # of a text's height: a digit or two
 CUT_AROUND = 4.0, 12.0  # … before and after a unit without its number: that, and the rest of the line
 MANY, MOST = 4, 0.75  # texts, and their share, that outvote others: a gain beside each name is misread here and there
+TOO_SLOW = 0.25  # of the leads' quality where beats contradict the speed that was taken
 UNTOLD = 0.4  # confidence in the usual gain of a page that says nothing of it: it is mostly right
 GROUPS = (LIMB, CHEST)
 
@@ -52,7 +53,8 @@ class Calibration:
 
     `gains` holds the gains of the groups "limb" and "precordial" where they differ, and is empty otherwise; `gain` is
     then that of the limb leads. `how` says for "speed" and "gain" which of given, text and pulse, text, pulse, beats
-    and default it was, and lists the texts and pulses; confidences 0..1.
+    and default it was, and lists the texts and pulses; confidences 0..1; `too_slow`: whether the page's beats say that
+    the paper ran faster than was taken.
     """
 
     speed: float
@@ -62,6 +64,7 @@ class Calibration:
     speed_confidence: float = 1.0
     gain_confidence: float = 1.0
     warnings: tuple[str, ...] = ()
+    too_slow: bool = False
 
     @property
     def confidence(self) -> float:
@@ -69,14 +72,19 @@ class Calibration:
 
     @property
     def trust(self) -> float:
-        """Return how far the leads' heights are to be believed, 0..1: less where what the page says of its gain
-        contradicts itself than where it says nothing."""
-        return min(1.0, self.gain_confidence / UNTOLD)
+        """Return how far the leads' heights and times are to be believed, 0..1: less where what the page says of its
+        gain contradicts itself than where it says nothing, and where its beats contradict its speed."""
+        return min(1.0, self.gain_confidence / UNTOLD) * (TOO_SLOW if self.too_slow else 1.0)
 
     @property
     def speed_told(self) -> bool:
         """Whether the page or the user says the speed."""
         return self.how["speed"] != "default" and not _crept(self.how["speed"], self.speed)
+
+    def doubted_by_beats(self, speed: float) -> "Calibration":
+        """Return the calibration of a page whose beats are those of another speed (mm/s) than was taken."""
+        doubt = f"rate, QRS and QT are those of a page printed at {speed:g} mm/s: check it, and give the speed with "
+        return replace(self, too_slow=True, warnings=(*self.warnings, f"{doubt}digitize.speed=…"))
 
     def by_beats(self, speed: float) -> "Calibration":
         """Return the calibration of a page that tells no speed (mm/s) but by its beats and the length of its rows."""
@@ -365,10 +373,9 @@ def _pulse_gains(pulses: Sequence[PulseSize], findings: Findings, px_per_mm: flo
     shown = [tuple(snap(h) for h in p.heights) for p in pulses]
     if not shown or any(gain is None for gains in shown for gain in gains):
         return {}
-    apart = [abs(s.baseline - pulses[0].foot) for s in findings.stretches]
-    if len(shown) == 1 and len(shown[0]) == 1 and shown[0] != (USUAL_GAIN,) and apart:
-        if min(apart) > IN_ROW_MM * px_per_mm:
-            return {}
+    alone = len(shown) == 1 and len(shown[0]) == 1
+    if alone and shown[0] != (USUAL_GAIN,) and not _in_row(pulses[0], findings, px_per_mm):
+        return {}
     stairs = {gains for gains in shown if len(gains) == 2}
     single = {gains[0] for gains in shown if len(gains) == 1}
     if len(stairs) == 1:
@@ -385,6 +392,12 @@ def _pulse_gains(pulses: Sequence[PulseSize], findings: Findings, px_per_mm: flo
     if set(groups) == set(GROUPS) and all(len(values) == 1 for values in groups.values()):
         return {group: values.pop() for group, values in groups.items()}
     return {}
+
+
+def _in_row(pulse: PulseSize, findings: Findings, px_per_mm: float) -> bool:
+    """Return whether a pulse stands at the height of a row of trace, or no rows are known."""
+    apart = [abs(s.baseline - pulse.foot) for s in findings.stretches]
+    return not apart or min(apart) <= IN_ROW_MM * px_per_mm
 
 
 def reliable(pulses: Sequence[PulseSize]) -> list[PulseSize]:

@@ -312,12 +312,12 @@ def to_quality(db: float) -> float:
 
 
 def lead_quality(
-    recording: Recording, calibration: Calibration | None = None, agreement: float = LAWFUL
+    recording: Recording, calibration: Calibration | None = None, agreement: float = LAWFUL, trust: float = 1.0
 ) -> dict[str, float]:
     """Return per lead the quality 0..1 of the ratio in dB that is expected of it; 0 where nothing was read.
 
     `agreement` 0..1: how the leads obey the laws between them. Where they plainly do not, each may be elsewhere, or the
-    page's map may be wrong, so all are doubted.
+    page's map may be wrong, so all are doubted. `trust` 0..1: how far the page's speed and gain are to be believed.
     """
-    lawful = min(1.0, agreement / LAWFUL)
-    return {lead: lawful * to_quality(db) for lead, db in predicted_db(recording, calibration).items()}
+    believed = trust * min(1.0, agreement / LAWFUL)
+    return {lead: believed * to_quality(db) for lead, db in predicted_db(recording, calibration).items()}
